@@ -1,0 +1,122 @@
+"""The one module a plugin imports: everything here is stable within an API version.
+
+``OSIRIS_API`` is ``major.minor``; a plugin says which it was written for in its entry module (``OSIRIS_API = "1.0"``)
+and is refused when the major differs or its minor is newer than this one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from osiris_core.catalogue import ErrorEntry
+from osiris_core.diagnostics import Diagnostic, Position, Severity
+from osiris_core.errors import (
+    Cancelled,
+    ConnectionUnusable,
+    DriverError,
+    ExitCode,
+    InvalidInput,
+    OsirisError,
+)
+from osiris_core.model.fields import Problem, config, field
+from osiris_core.plugins.hookspecs import hookimpl
+from osiris_core.secrets import Secret, SecretRef, SecretStr
+from osiris_core.spec.behave import (
+    BatchSource,
+    Binds,
+    Dataset,
+    Discoverer,
+    Doctor,
+    Driver,
+    DriverContext,
+    Health,
+    Partitioned,
+    Receipt,
+    Report,
+    Schema,
+    SecretStore,
+    Split,
+    Stage,
+    Staged,
+    Stream,
+    Target,
+)
+from osiris_core.spec.describe import (
+    Capability,
+    ComponentSpec,
+    ConnectionSpec,
+    DiscovererSpec,
+    DriverSpec,
+    Example,
+    LLMProviderSpec,
+    Role,
+    SecretStoreSpec,
+    TargetSpec,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+OSIRIS_API = "1.0"
+
+
+def rows(schema: Any, batches: Generator[Any, None, None]) -> Stream:
+    """A stream over a generator of ``arro3.core.RecordBatch`` values of ``schema``, for a driver to return.
+
+    The generator runs on the step's own thread; what it raises reaches the user as it is, and it is closed when nobody
+    reads any more.
+    """
+    from osiris_core.run.generated import GeneratedRows
+
+    return GeneratedRows(schema, batches)
+
+
+__all__ = [
+    "OSIRIS_API",
+    "BatchSource",
+    "Binds",
+    "Cancelled",
+    "Capability",
+    "ComponentSpec",
+    "ConnectionSpec",
+    "ConnectionUnusable",
+    "Dataset",
+    "Diagnostic",
+    "Discoverer",
+    "DiscovererSpec",
+    "Doctor",
+    "Driver",
+    "DriverContext",
+    "DriverError",
+    "DriverSpec",
+    "ErrorEntry",
+    "Example",
+    "ExitCode",
+    "Health",
+    "InvalidInput",
+    "LLMProviderSpec",
+    "OsirisError",
+    "Partitioned",
+    "Position",
+    "Problem",
+    "Receipt",
+    "Report",
+    "Role",
+    "Schema",
+    "Secret",
+    "SecretRef",
+    "SecretStore",
+    "SecretStoreSpec",
+    "SecretStr",
+    "Severity",
+    "Split",
+    "Stage",
+    "Staged",
+    "Stream",
+    "Target",
+    "TargetSpec",
+    "config",
+    "field",
+    "hookimpl",
+    "rows",
+]

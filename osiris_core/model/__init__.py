@@ -1,0 +1,1 @@
+"""Config classes: one declaration from which validation, JSON Schema, reference pages and secret marks come."""

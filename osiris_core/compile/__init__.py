@@ -1,0 +1,1 @@
+"""From OML to a manifest: pure, deterministic, secret-free."""

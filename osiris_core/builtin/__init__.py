@@ -1,0 +1,1 @@
+"""What the core itself offers, registered through the same hooks as any plugin."""

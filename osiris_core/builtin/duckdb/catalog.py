@@ -1,0 +1,149 @@
+"""What is behind a DuckDB connection: its health, and its tables."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+import duckdb
+
+from osiris_core.api import Health, OsirisError
+from osiris_core.builtin.duckdb.database import database_path, file_error
+from osiris_core.builtin.duckdb.failures import held_by
+from osiris_core.builtin.duckdb.hardened import ATTACHED, closed_connection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from osiris_core.builtin.duckdb.config import DuckDBConnection
+
+_CATEGORIES: Final = {
+    "OSR-DUCKDB-020": "missing",
+    "OSR-DUCKDB-021": "config",
+    "OSR-DUCKDB-023": "config",
+    "OSR-DUCKDB-024": "permission",
+}
+_PAUSE: Final = 0.05
+
+
+@attrs.frozen(kw_only=True)
+class _Modest:
+    """Limits for looking at a catalog."""
+
+    scratch: Path
+    memory_limit: int = 256 * 1024 * 1024
+    threads: int = 1
+
+
+class Doctor:
+    """Checks that the file can be opened and read."""
+
+    def check(self, connection: DuckDBConnection, *, project_root: Path, timeout: float) -> Health:
+        """The health of ``connection``; a file that does not exist is well when a writer could create it."""
+        try:
+            path = database_path(connection, project_root)
+            if not path.exists():
+                return _absent(path, connection.path)
+            with tempfile.TemporaryDirectory(prefix="osiris-") as scratch:
+                opened = _open(path, connection, Path(scratch), timeout)
+                try:
+                    ((tables,),) = opened.execute(
+                        "SELECT count(*) FROM duckdb_tables() WHERE database_name = $name AND NOT internal",
+                        {"name": ATTACHED},
+                    ).fetchall()
+                finally:
+                    opened.close()
+        except OsirisError as error:
+            category = _CATEGORIES.get(error.code, "internal")
+            return Health(ok=False, category=category, message=error.message, hint=error.hint)
+        except TimeoutError as error:
+            return Health(
+                ok=False, category="timeout", message=str(error), hint="end the program that holds it, or try again"
+            )
+        writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+        words = "readable and writable" if writable else "readable"
+        noun = "table" if tables == 1 else "tables"
+        return Health(
+            ok=True,
+            category="ok",
+            message=f"{tables} {noun}, {words}",
+            details={"tables": tables, "writable": writable, "bytes": path.stat().st_size},
+        )
+
+
+class Discoverer:
+    """Lists tables and views with columns, keys and estimated row counts."""
+
+    def tables(
+        self, connection: DuckDBConnection, *, project_root: Path, timeout: float
+    ) -> Iterable[Mapping[str, Any]]:
+        """Every table and view of the file, in order of schema and name."""
+        path = database_path(connection, project_root)
+        if not path.exists():
+            raise file_error(FileNotFoundError("does not exist"), path, connection.path)
+        with tempfile.TemporaryDirectory(prefix="osiris-") as scratch:
+            opened = _open(path, connection, Path(scratch), timeout)
+            try:
+                yield from _tables(opened)
+            finally:
+                opened.close()
+
+
+def _absent(path: Path, shown: str) -> Health:
+    nearest = next(folder for folder in path.parents if folder.exists())
+    if os.access(nearest, os.W_OK):
+        return Health(ok=True, category="ok", message=f"'{shown}' does not exist yet; the first writer creates it")
+    return Health(ok=False, category="permission", message=f"'{shown}' does not exist and its folder is not writable")
+
+
+def _open(path: Path, connection: DuckDBConnection, scratch: Path, timeout: float) -> Any:
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            return closed_connection(_Modest(scratch=scratch), attach=path)
+        except duckdb.Error as error:
+            holder = held_by(error)
+            if holder is None:
+                raise file_error(error, path, connection.path) from error
+            if time.monotonic() >= deadline:
+                raise TimeoutError(f"'{connection.path}' is held by {holder}") from error
+        time.sleep(_PAUSE)
+
+
+def _tables(opened: Any) -> Iterator[dict[str, Any]]:
+    name = {"name": ATTACHED}
+    columns: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for schema, table, column, kind, nullable in opened.execute(
+        "SELECT schema_name, table_name, column_name, data_type, is_nullable FROM duckdb_columns() "
+        "WHERE database_name = $name AND NOT internal ORDER BY schema_name, table_name, column_index",
+        name,
+    ).fetchall():
+        columns.setdefault((schema, table), []).append({"name": column, "type": kind, "nullable": nullable})
+    keys = {
+        (schema, table): list(names)
+        for schema, table, names in opened.execute(
+            "SELECT schema_name, table_name, constraint_column_names FROM duckdb_constraints() "
+            "WHERE database_name = $name AND constraint_type = 'PRIMARY KEY'",
+            name,
+        ).fetchall()
+    }
+    for schema, table, kind, rows, comment in opened.execute(
+        "SELECT schema_name, table_name, 'table', estimated_size, comment FROM duckdb_tables() "
+        "WHERE database_name = $name AND NOT internal UNION ALL "
+        "SELECT schema_name, view_name, 'view', NULL, comment FROM duckdb_views() "
+        "WHERE database_name = $name AND NOT internal ORDER BY ALL",
+        name,
+    ).fetchall():
+        yield {
+            "schema": schema,
+            "name": table,
+            "kind": kind,
+            "rows": rows,
+            "comment": comment,
+            "primary_key": keys.get((schema, table), []),
+            "columns": columns.get((schema, table), []),
+        }

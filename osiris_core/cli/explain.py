@@ -1,0 +1,97 @@
+"""``osiris explain``: the columns each step will produce, without moving rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from osiris_core.cli.output import json_option, print_error, print_json, print_table, print_text, redactor, reporting
+from osiris_core.cli.pipeline import compile_file, open_for, param_option, profile_option
+from osiris_core.cli.printed import printed
+from osiris_core.cli.run import plugins_for, source_path
+from osiris_core.errors import ExitCode, InvalidInput
+
+if TYPE_CHECKING:
+    from osiris_core.run.bind import BoundStep
+
+
+@click.command()
+@click.argument("source")
+@profile_option
+@param_option
+@json_option
+def explain(*, source: str, profile: str | None, params: tuple[str, ...], as_json: bool) -> None:
+    """Ask every step of SOURCE (a pipeline or a manifest) which columns it will produce.
+
+    Extractors look at their source's catalog, or at a sample of a file that has none; transforms are bound against the
+    columns before them; writers say whether they accept what they would get. No row moves and nothing is written. Exit
+    2 when a step would fail, 5 when nothing but connections stands in the way.
+    """
+    masks = redactor()
+    with reporting(as_json=as_json, alone=True), printed(masks):
+        from osiris_core.compile.build import is_manifest_file, read_manifest
+        from osiris_core.project.connections import load_connections
+        from osiris_core.run.api import connector
+        from osiris_core.run.bind import bind
+        from osiris_core.run.resources import limits_of
+
+        workspace = open_for(source)
+        path = source_path(source)
+        if is_manifest_file(path):
+            if profile is not None or params:
+                raise InvalidInput(
+                    "OSR-RUN-071", "a manifest is compiled already: it takes no --profile and no --param"
+                )
+            manifest = read_manifest(path, shown=source)
+            registry = workspace.registry(only=plugins_for(manifest, workspace, "local"))
+        else:
+            registry = workspace.registry()
+            manifest = compile_file(path, workspace, registry, profile=profile, params=params).manifest
+        connections = load_connections(workspace.project, registry)
+        bound = bind(
+            manifest,
+            registry=registry,
+            connect=connector(connections, workspace.environment, registry, masks),
+            limits=limits_of(workspace.settings.run),
+            project_root=workspace.project.root,
+            clean=masks.text,
+        )
+        failed = [one for one in bound if one.error is not None]
+        if as_json:
+            print_json({"ok": not failed, "pipeline": manifest.name, "steps": [_data(one) for one in bound]})
+        else:
+            for one in bound:
+                _show(one)
+        if failed:
+            codes = {one.error.exit_code for one in failed if one.error is not None}
+            unusable = codes == {ExitCode.UNUSABLE}
+            raise click.exceptions.Exit(int(ExitCode.UNUSABLE if unusable else ExitCode.INVALID))
+
+
+def _data(one: BoundStep) -> dict[str, Any]:
+    from osiris_core.run.outcome import error_data
+
+    return {
+        "id": one.id,
+        "component": one.component,
+        "mode": one.mode,
+        "columns": None if one.columns is None else [dict(column) for column in one.columns],
+        "unknown": one.unknown,
+        "error": error_data(one.error),
+    }
+
+
+def _show(one: BoundStep) -> None:
+    print_text(f"{one.id} ({one.component})")
+    if one.error is not None:
+        print_error(one.error, as_json=False)
+    elif one.unknown is not None:
+        print_text(f"  unknown: {one.unknown}")
+    elif one.columns:
+        rows = [
+            (f"  {column['name']}", column["type"], "yes" if column["nullable"] else "no") for column in one.columns
+        ]
+        print_table(("  column", "type", "nullable"), rows)
+    else:
+        print_text("  accepts these columns")

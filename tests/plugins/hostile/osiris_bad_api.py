@@ -1,0 +1,3 @@
+"""Its API version is a number."""
+
+OSIRIS_API = 1.0

@@ -1,0 +1,3 @@
+"""The person at the keyboard interrupts while it is imported."""
+
+raise KeyboardInterrupt

@@ -1,0 +1,1 @@
+"""It does not say which plugin API it was written for."""

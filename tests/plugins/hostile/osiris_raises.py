@@ -1,0 +1,3 @@
+"""Its import fails."""
+
+raise RuntimeError("the licence server says no")

@@ -1,0 +1,3 @@
+"""It is not Python."""
+
+exec("def broken(:")

@@ -9,8 +9,10 @@ from files import TYPES
 
 
 def main() -> None:
-    """``duckdb_alone.py to-parquet|to-csv TARGET``, in a folder with lineitem.csv and lineitem.parquet."""
-    job, target = sys.argv[1:]
+    """``duckdb_alone.py to-parquet|to-csv TARGET [THREADS]``, in a folder with lineitem.csv and lineitem.parquet."""
+    job, target, *threads = sys.argv[1:]
+    if threads:
+        duckdb.sql(f"SET threads = {int(threads[0])}")
     if job == "to-parquet":
         columns = ", ".join(f"'{name}': '{kind}'" for name, kind in TYPES.items())
         source = f"read_csv('lineitem.csv', header = true, auto_detect = false, columns = {{{columns}}})"

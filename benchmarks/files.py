@@ -34,30 +34,42 @@ def measure(scale: float, count: int) -> str:
         "",
         f"TPC-H lineitem at scale {scale:g}, files as tpchgen-cli writes them. *osiris* is `osiris run` as a whole:",
         "start, validation, compile, run record, checksum, fsync. *duckdb* is `benchmarks/duckdb_alone.py`: one `COPY`",
-        f"with the same format options, as a whole process too. {count} interleaved rounds; minimum (median).",
+        "with the same format options, as a whole process too. With several threads it cuts Parquet row groups where",
+        "its threads happen to meet, so the bytes of one run are not those of the next; with one thread they are, as",
+        "osiris's always are. It rounds what does not fit a type; osiris refuses it (docs/adr/0016-file-bytes.md).",
+        f"{count} interleaved rounds; minimum (median).",
         "",
         "| job | | wall s | CPU s | peak MB | bytes out |",
         "|---|---|---|---|---|---|",
     ]
     ratios = []
-    for name, result in (("to-parquet", "lineitem.parquet"), ("to-csv", "lineitem.csv")):
-        peer = Command(
-            name=f"duckdb {name}", argv=(sys.executable, HERE / "duckdb_alone.py", name, alone / result), cwd=folder
-        )
-        series = rounds([project.run(folder, name), peer], count)
-        ours, theirs = series[name], series[peer.name]
-        lines += [
-            _row(name, "osiris", ours, folder / "out" / result),
-            _row(name, "duckdb", theirs, alone / result),
-        ]
-        # Not read whole: the peak that Linux reports of a child begins with the size of the process that forked it.
-        same = filecmp.cmp(folder / "out" / result, alone / result, shallow=False)
-        ratios.append(
-            f"- {name}: **{ours.best('wall') / theirs.best('wall'):.2f}×** wall "
-            f"({ours.median('wall') / theirs.median('wall'):.2f}× by medians), "
-            f"{ours.best('cpu') / theirs.best('cpu'):.2f}× CPU; bytes {'equal' if same else 'differ'}"
-        )
+    for name, result, reproducible in (("to-parquet", "lineitem.parquet", True), ("to-csv", "lineitem.csv", False)):
+        peers = {"duckdb": _peer(folder, name, alone / result)}
+        if reproducible:
+            peers["duckdb, 1 thread"] = _peer(folder, name, alone / f"reproducible-{result}", "1")
+        series = rounds([project.run(folder, name), *peers.values()], count)
+        ours = series[name]
+        lines.append(_row(name, "osiris", ours, folder / "out" / result))
+        for who, peer in peers.items():
+            theirs, made = series[peer.name], Path(peer.argv[3])
+            lines.append(_row(name, who, theirs, made))
+            # Not read whole: the peak that Linux reports of a child begins with the size of the process that forked it.
+            same = filecmp.cmp(folder / "out" / result, made, shallow=False)
+            ratios.append(
+                f"- {name}, beside {who}: **{ours.best('wall') / theirs.best('wall'):.2f}×** wall "
+                f"({ours.median('wall') / theirs.median('wall'):.2f}× by medians), "
+                f"{ours.best('cpu') / theirs.best('cpu'):.2f}× CPU; bytes {'equal' if same else 'differ'}"
+            )
     return "\n".join([*lines, "", *ratios])
+
+
+def _peer(folder: Path, name: str, target: Path, *threads: str) -> Command:
+    """The same job by DuckDB alone."""
+    return Command(
+        name=" ".join(("duckdb", name, *threads)),
+        argv=(sys.executable, HERE / "duckdb_alone.py", name, target, *threads),
+        cwd=folder,
+    )
 
 
 def _row(job: str, who: str, series: Series, result: Path) -> str:

@@ -87,6 +87,7 @@ def test_a_session_that_is_not_there(remote_shop):
     assert shop.osiris("logs", "show", "../../etc").returncode == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("files", "status"),
     [

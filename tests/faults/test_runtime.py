@@ -42,6 +42,7 @@ def assert_converged(shop):
     assert not list(shop.folder.glob("logs/.scratch/*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["first", "second"])
 @pytest.mark.parametrize("point", RUNTIME_POINTS)
 def test_killed_at_a_point(remote_shop, point, step):
@@ -69,6 +70,7 @@ def test_killed_at_a_point(remote_shop, point, step):
     assert shop.stored("first")[1] == 2, "after a success, a run is a new load"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("point", [point for point in RUNTIME_POINTS if point != "before_status"])
 def test_failed_at_a_point(remote_shop, point):
     shop = remote_shop

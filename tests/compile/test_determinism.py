@@ -119,6 +119,7 @@ def test_the_same_bytes_wherever_it_is_compiled(tmp_path, expected, leg):
     assert compiled(tmp_path / leg.split()[0] / "p", **LEGS[leg]) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("locale", ["tr_TR", "de_DE", "ar_SA", "th_TH"])
 def test_the_same_bytes_in_every_locale(tmp_path, expected, locale):
     if shutil.which("localedef") is None:

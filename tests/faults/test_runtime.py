@@ -170,6 +170,7 @@ def test_a_disk_that_fills_up_under_the_record(remote_shop):
     assert shop.staged("first") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("point", ["begin", "staged", "after_publish"])
 def test_no_space_at_a_point(remote_shop, point):
     shop = remote_shop

@@ -375,6 +375,7 @@ def test_the_wrong_encoding_names_the_line(folder):
     assert refused(folder, "OSR-FS-025", path="c.csv") == "'c.csv' line 1 is not utf-8: invalid start byte"
 
 
+@pytest.mark.slow
 def test_zstd(folder):
     text = b"a,b\n" + b"".join(b"%d,x%d\n" % (n, n) for n in range(100_000))
     raw = zstd.compress(text, options={zstd.CompressionParameter.checksum_flag: 1})
@@ -413,6 +414,7 @@ def test_a_zstd_bomb_is_refused_without_being_unpacked_into_memory(folder):
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 def test_damaged_gzip(folder):
     raw = gzip.compress(b"a,b\n" + b"".join(b"%d,%d\n" % (n, n * 7919 % 1000) for n in range(50_000)))
     folder.file("a.gz", raw)

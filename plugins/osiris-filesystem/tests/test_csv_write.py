@@ -290,6 +290,7 @@ def test_no_rows_leave_a_header(folder):
     assert folder.bytes("o.csv") == b""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compression", ["none", "gzip", "zstd"])
 @pytest.mark.parametrize("component", ["csv_writer", "jsonl_writer"])
 def test_bytes_follow_from_rows_alone(folder, component, compression):

@@ -297,6 +297,7 @@ def test_omitted_nulls_and_not_a_number(folder):
     assert folder.bytes("p.jsonl") == b'{"a":"NaN","b":"Infinity","c":["-Infinity"]}\n'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, zstd.compress])
 def test_packed_lines_are_read_whole_or_refused(folder, pack):
     text = lines(*({"a": n, "t": f"x{n}"} for n in range(20_000))).encode()

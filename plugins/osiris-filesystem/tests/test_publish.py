@@ -295,6 +295,7 @@ print(folder.names())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("component", WRITERS)
 @pytest.mark.parametrize("config", [{}, {"layout": "folder"}, {"layout": "folder", "mode": "append"}])
 def test_a_full_disk_is_named_and_leaves_nothing(folder, component, config):

@@ -13,6 +13,8 @@ from osiris_core.builtin.duckdb.widening import holds
 from osiris_core.errors import DriverError
 from osiris_core.run.spool import SpoolFeed
 
+pytestmark = pytest.mark.slow
+
 VALUES = {
     "BOOLEAN": ["true", "false"],
     "TINYINT": ["-128", "127"],
@@ -156,7 +158,6 @@ def test_a_column_of_any_type_may_be_left_out_of_what_is_held(bench, source):
     assert [batch.column("n").to_pylist() for batch in stream.batches()] == [[len(source["BOOLEAN"])]]
 
 
-@pytest.mark.slow
 def test_what_was_left_out_can_never_be_read(bench, source, monkeypatch):
     from osiris_core.builtin.duckdb.inputs import Inputs
 

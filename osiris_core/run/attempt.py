@@ -127,7 +127,7 @@ class Attempt:
         def watch(meter: Meter) -> None:
             nonlocal due
             if writer is not None and meter.batches:
-                self._run.failpoints.reach("mid_write", writer)
+                self._run.failpoints.reach("mid_write", writer, token=self._token)
             self._token.check()
             now = time.monotonic()
             if now >= due:

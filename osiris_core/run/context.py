@@ -125,4 +125,4 @@ class StepContext:
 
     def failpoint(self, name: str) -> None:
         """A named point at which a fault test may stop the process."""
-        self._failpoints.reach(name, self.step_id)
+        self._failpoints.reach(name, self.step_id, token=self._token)

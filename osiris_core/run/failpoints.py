@@ -14,7 +14,7 @@ the second is ignored. The runtime's points, in the order a write step passes th
 
 A driver may have points of its own, called through ``ctx.failpoint``. Actions: ``kill`` (SIGKILL), ``exit`` (at once,
 without clean-up), ``raise`` (a failure), ``retry`` (a failure that may pass), ``full`` (no space left on device),
-``hang`` (deaf to cancellation), ``interrupt`` (SIGINT to itself).
+``hang`` (deaf to cancellation), ``interrupt`` (SIGINT to itself; goes on when the run has noticed).
 """
 
 from __future__ import annotations
@@ -33,8 +33,12 @@ from osiris_core.errors import DriverError, InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from osiris_core.run.cancel import CancelToken
+
 RUNTIME_POINTS: Final = ("begin", "mid_write", "staged", "before_publish", "after_publish", "before_status")
 ACTIONS: Final = ("kill", "exit", "raise", "retry", "full", "hang", "interrupt")
+
+_NOTICED_SECONDS: Final = 30.0
 
 _ENTRY = re.compile(r"(?P<name>[a-z0-9_.]+)(?:@(?P<step>[a-z0-9_-]+))?:(?P<action>[a-z]+)(?:\*(?P<times>[0-9]+))?\Z")
 
@@ -69,8 +73,8 @@ class Failpoints:
             armed.append(_Armed(name=match["name"], step=match["step"], action=match["action"], left=left))
         return cls(armed)
 
-    def reach(self, name: str, step: str | None = None) -> None:
-        """Pass the point ``name`` of ``step``; acts when it is armed."""
+    def reach(self, name: str, step: str | None = None, *, token: CancelToken | None = None) -> None:
+        """Pass the point ``name`` of ``step``; acts when it is armed. ``token`` is what an interrupt cancels."""
         if not self._armed:
             return
         with self._lock:
@@ -80,10 +84,10 @@ class Failpoints:
             if found is None:
                 return
             found.left -= 1
-        _act(found.action, name)
+        _act(found.action, name, token)
 
 
-def _act(action: str, name: str) -> None:
+def _act(action: str, name: str, token: CancelToken | None) -> None:
     match action:
         case "kill":
             os.kill(os.getpid(), signal.SIGKILL)
@@ -94,6 +98,8 @@ def _act(action: str, name: str) -> None:
             threading.Event().wait()
         case "interrupt":
             os.kill(os.getpid(), signal.SIGINT)
+            if token is not None:  # the main thread handles it when it gets there: be sure that it has
+                token.wait(_NOTICED_SECONDS)
         case _:
             _fail(action, name)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -171,6 +172,21 @@ def pipeline(name: str, source: str, step: str) -> str:
     return f'oml_version: "0.1.0"\nname: {name}\nsteps:\n  - {read}\n  - {step}\n'
 
 
+@pytest.fixture(scope="module")
+def laid_out(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Destination], Path]:
+    """Makes a project with a destination that holds the old rows; each is laid out once and then copied."""
+    templates: dict[str, Path] = {}
+
+    def copy(destination: Destination) -> Path:
+        if destination.name not in templates:
+            template = tmp_path_factory.mktemp("template")
+            lay_out(template, destination)
+            templates[destination.name] = template
+        return shutil.copytree(templates[destination.name], tmp_path_factory.mktemp("matrix") / "project")
+
+    return copy
+
+
 def lay_out(folder: Path, destination: Destination) -> None:
     (folder / "osiris.yaml").write_text("{}\n")
     (folder / "osiris_connections.yaml").write_text("connections:\n  duckdb:\n    main: {path: main.duckdb}\n")
@@ -209,49 +225,49 @@ def staged(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("point", RUNTIME_POINTS)
 @pytest.mark.parametrize("destination", DESTINATIONS, ids=lambda d: d.name)
-def test_killed(destination: Destination, point: str, tmp_path: Path) -> None:
-    lay_out(tmp_path, destination)
-    assert destination.read(tmp_path) == OLD
+def test_killed(destination: Destination, point: str, laid_out: Callable[[Destination], Path]) -> None:
+    folder = laid_out(destination)
+    assert destination.read(folder) == OLD
 
-    killed = osiris(tmp_path, "run", "load.yaml", failpoint=f"{point}:kill")
+    killed = osiris(folder, "run", "load.yaml", failpoint=f"{point}:kill")
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    found = destination.read(tmp_path)
+    found = destination.read(folder)
     assert found in (OLD, destination.after)
     assert (found == destination.after) == (point in {"after_publish", "before_status"})
     if point == "mid_write":
-        crashed = json.loads(osiris(tmp_path, "logs", "list", "--json").stdout)
+        crashed = json.loads(osiris(folder, "logs", "list", "--json").stdout)
         assert "crashed" in json.dumps(crashed)
 
-    again = osiris(tmp_path, "run", "load.yaml", "--json")
+    again = osiris(folder, "run", "load.yaml", "--json")
     assert again.returncode == 0, again.stderr + again.stdout
-    assert destination.read(tmp_path) == destination.after
-    assert staged(tmp_path) == []
+    assert destination.read(folder) == destination.after
+    assert staged(folder) == []
 
     if point != "after_publish":
         return
     # A success ends the chain: the next run is a load of its own, and an append appends.
-    third = osiris(tmp_path, "run", "load.yaml")
+    third = osiris(folder, "run", "load.yaml")
     assert third.returncode == 0, third.stderr
     twice = sorted(destination.after + NEW) if "append" in destination.name else destination.after
-    assert destination.read(tmp_path) == twice
+    assert destination.read(folder) == twice
 
 
 @pytest.mark.parametrize("action", ["interrupt", "full", "raise", "retry"])
 @pytest.mark.parametrize("destination", DESTINATIONS, ids=lambda d: d.name)
-def test_failed(destination: Destination, action: str, tmp_path: Path) -> None:
-    lay_out(tmp_path, destination)
-    done = osiris(tmp_path, "run", "load.yaml", failpoint=f"before_publish:{action}")
+def test_failed(destination: Destination, action: str, laid_out: Callable[[Destination], Path]) -> None:
+    folder = laid_out(destination)
+    done = osiris(folder, "run", "load.yaml", failpoint=f"before_publish:{action}")
     assert "Traceback" not in done.stderr
     if action == "retry":
         assert done.returncode == 0, done.stderr
-        assert destination.read(tmp_path) == destination.after
+        assert destination.read(folder) == destination.after
     else:
         assert done.returncode == (130 if action == "interrupt" else 1), done.stderr
         # A signal may find the step past its last look at it; then the load is published, whole.
         allowed = (OLD, destination.after) if action == "interrupt" else (OLD,)
-        assert destination.read(tmp_path) in allowed
-        assert staged(tmp_path) == []
-        again = osiris(tmp_path, "run", "load.yaml")
+        assert destination.read(folder) in allowed
+        assert staged(folder) == []
+        again = osiris(folder, "run", "load.yaml")
         assert again.returncode == 0, again.stderr
-        assert destination.read(tmp_path) == destination.after
-    assert staged(tmp_path) == []
+        assert destination.read(folder) == destination.after
+    assert staged(folder) == []

@@ -52,6 +52,7 @@ class Printed:
         flush(*self._before)
         self._kept = os.dup(1), os.dup(2)
         self._end, write = os.pipe()
+        self._ended = False
         for number in (1, 2):
             os.dup2(write, number)
         os.close(write)
@@ -105,18 +106,18 @@ class Printed:
             waiting.poll()
             with self._lock:
                 self._take()
-                if self._end < 0:
+                if self._ended:
+                    # Here and nowhere else: the number of a closed descriptor may be another file's by the next poll.
+                    os.close(self._end)
                     return
 
     def _take(self) -> bool:
         """Take out one piece if there is one."""
-        if self._end < 0 or not select.select([self._end], [], [], 0)[0]:
+        if self._ended or not select.select([self._end], [], [], 0)[0]:
             return False
         piece = os.read(self._end, _PIECE)
         self._clean.feed(self._decoder.decode(piece, final=not piece))
-        if not piece:
-            os.close(self._end)
-            self._end = -1
+        self._ended = not piece
         return bool(piece)
 
 

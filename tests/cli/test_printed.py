@@ -24,17 +24,22 @@ def leads():
     return [os.readlink(f"/proc/self/fd/{number}") for number in (1, 2)]
 
 
+def nobody_reads():
+    return not any(one.name == "osiris-printed" for one in threading.enumerate())
+
+
 @pytest.mark.filterwarnings("ignore:warned")
 def test_inside_another_program_everything_comes_back(shop, monkeypatch):
     monkeypatch.chdir(shop.folder)
     shop.write(numbers(rows=3, says="hello \x1b[31m from a driver"), store())
     CliRunner().invoke(osiris, ["run", "p.yaml"])
+    shop.until(nobody_reads)
     before = leads(), sys.stdout, sys.stderr, len(os.listdir("/proc/self/fd"))
     done = CliRunner().invoke(osiris, ["run", "p.yaml"])
     assert done.exit_code == 0, done.output
     assert done.stdout.startswith("store: 3 rows -> store\n")
     assert done.stderr.count("hello \\x1b[31m from a driver") == 2
-    shop.until(lambda: not any(one.name == "osiris-printed" for one in threading.enumerate()))
+    shop.until(nobody_reads)
     assert (leads(), sys.stdout, sys.stderr, len(os.listdir("/proc/self/fd"))) == before
 
 

@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import traceback
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import click
@@ -63,12 +63,17 @@ def _say(text: str, stream: TextIO | None) -> None:
         # The reader of our output has gone (``osiris … | head``). Nothing more can be said to it, but what the command
         # does, and its exit status, are what they are.
         assert stream is not None
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
+        _lead_nowhere(stream)
     except OSError as error:
         if stream is not sys.stderr:  # of a note that cannot be shown nobody can be told; it changes no outcome
             raise RunFailed("OSR-CLI-002", f"standard output cannot be written: {error.strerror or error}") from error
+
+
+def _lead_nowhere(stream: TextIO) -> None:
+    """Let what is left in ``stream`` not fail a second time, at the end of the process."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def print_text(text: str) -> None:
@@ -145,8 +150,11 @@ def error_document(error: OsirisError) -> dict[str, Any]:
 def print_error(error: OsirisError, *, as_json: bool) -> None:
     """A failed command's last word: a JSON document on stdout, or text on stderr (also when stdout takes nothing)."""
     if as_json:
-        with suppress(RunFailed):
+        try:
             print_json(error_document(error))
+        except RunFailed:
+            _lead_nowhere(_stdout())
+        else:
             return
     print_diagnostics(error.diagnostics)
     # An error that says what a finding has just said (a mistake of YAML) is not said again.

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from osiris_core.plugins.index import IndexEntry
 
-IMPORT_BUDGET_MS: Final = 500.0
+IMPORT_BUDGET_MS: Final = 1000.0
 """An entry module that takes longer to import is reported: every command that needs the plugin waits for it."""
 
 KINDS: Final[Mapping[str, tuple[str, type]]] = {

@@ -223,6 +223,7 @@ def test_standard_output_that_takes_nothing_is_told_on_standard_error(tmp_path, 
     assert "Traceback" not in done.stderr
     said = "error[OSR-CLI-003]: no command 'nope'" if "nope" in arguments else "error[OSR-CLI-002]: standard output"
     assert done.stderr.startswith(said)
+    assert "ignored" not in done.stderr
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")

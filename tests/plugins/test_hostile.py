@@ -236,10 +236,10 @@ def test_a_distribution_without_a_name_is_still_listed(listed):
 
 def test_a_slow_import_is_measured_and_reported(listed):
     plugin = one(listed, "slow")
-    assert plugin["import_ms"] >= 700
+    assert plugin["import_ms"] >= 1200
     (warning,) = plugin["warnings"]
     assert warning.startswith("its import took ")
-    assert warning.endswith(" s (more than 0.5 s)")
+    assert warning.endswith(" s (more than 1.0 s)")
 
 
 def test_what_a_plugin_prints_goes_to_standard_error(found, listed):

@@ -5,7 +5,7 @@ import time
 from osiris_core.api import TargetSpec, hookimpl
 
 OSIRIS_API = "1.0"
-time.sleep(0.7)
+time.sleep(1.2)
 
 
 @hookimpl

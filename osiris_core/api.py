@@ -30,6 +30,7 @@ from osiris_core.spec.behave import (
     Driver,
     DriverContext,
     Health,
+    KeepsState,
     Partitioned,
     Receipt,
     Report,
@@ -53,6 +54,19 @@ from osiris_core.spec.describe import (
     SecretStoreSpec,
     TargetSpec,
 )
+from osiris_core.spec.tables import (
+    Column,
+    Incremental,
+    LoadCodes,
+    LoadPlan,
+    LoadRules,
+    LoadState,
+    TableWriter,
+    Window,
+    check_table_name,
+    plan_load,
+)
+from osiris_core.sqltext import placeholders, quote_identifier, rewrite
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -77,6 +91,7 @@ __all__ = [
     "Binds",
     "Cancelled",
     "Capability",
+    "Column",
     "ComponentSpec",
     "ConnectionSpec",
     "ConnectionUnusable",
@@ -93,8 +108,14 @@ __all__ = [
     "Example",
     "ExitCode",
     "Health",
+    "Incremental",
     "InvalidInput",
+    "KeepsState",
     "LLMProviderSpec",
+    "LoadCodes",
+    "LoadPlan",
+    "LoadRules",
+    "LoadState",
     "OsirisError",
     "Partitioned",
     "Position",
@@ -113,10 +134,17 @@ __all__ = [
     "Stage",
     "Staged",
     "Stream",
+    "TableWriter",
     "Target",
     "TargetSpec",
+    "Window",
+    "check_table_name",
     "config",
     "field",
     "hookimpl",
+    "placeholders",
+    "plan_load",
+    "quote_identifier",
+    "rewrite",
     "rows",
 ]

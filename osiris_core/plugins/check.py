@@ -20,7 +20,7 @@ from osiris_core.model.fields import info_of
 from osiris_core.model.schema import json_schema
 from osiris_core.model.structure import structure
 from osiris_core.plugins.containment import contained
-from osiris_core.spec.behave import Binds, Driver, Partitioned, Staged
+from osiris_core.spec.behave import Binds, Driver, KeepsState, Partitioned, Staged
 from osiris_core.spec.describe import RESERVED_CONFIG, Capability, ComponentSpec, DriverSpec, Role
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ PROTOCOLS: Final[Mapping[Capability, tuple[type, Role | None]]] = {
     Capability.PARTITIONED: (Partitioned, Role.EXTRACTOR),
     Capability.STAGED: (Staged, Role.WRITER),
     Capability.BINDS: (Binds, None),
+    Capability.KEEPS_STATE: (KeepsState, Role.WRITER),
 }
 """The Protocol behind each capability, and the only role it makes sense for."""
 

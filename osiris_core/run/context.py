@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from osiris_core.run.cancel import CancelToken, Registration
     from osiris_core.run.failpoints import Failpoints
+    from osiris_core.spec.tables import LoadState, Window
 
 
 class Record(Protocol):
@@ -79,6 +80,11 @@ class StepContext:
         self._record = record
         self._token = token
         self._failpoints = failpoints
+        self.window: Window | None = None
+
+    def load_state(self) -> LoadState | None:
+        """What to note beside this load for an incremental extract."""
+        return None
 
     @property
     def scratch(self) -> Path:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from osiris_core.spec.tables import LoadState, Window
+
 
 @runtime_checkable
 class Stream(Protocol):
@@ -110,6 +112,15 @@ class DriverContext(Protocol):
     @property
     def project_root(self) -> Path:
         """The folder that relative paths of a local connection start from."""
+        ...
+
+    @property
+    def window(self) -> Window | None:
+        """Which rows an extractor with ``incremental`` shall read; None for a step without it."""
+        ...
+
+    def load_state(self) -> LoadState | None:
+        """What a writer that keeps state notes in the commit row of this load, once all rows have been staged."""
         ...
 
     @property
@@ -248,6 +259,19 @@ class Staged(Protocol):
 
     def abort(self, stage: Stage) -> None:
         """Remove everything staged; safe to call at any time, more than once."""
+        ...
+
+
+@runtime_checkable
+class KeepsState(Protocol):
+    """A ``Staged`` writer whose commit row holds an incremental extract's state: state and data cannot part."""
+
+    def read_state(self, *, step_id: str, config: Any, key: str, ctx: DriverContext) -> str | None:
+        """The text of the newest ``LoadState`` of ``key`` in the destination of ``config``, None without one."""
+        ...
+
+    def write_state(self, *, step_id: str, config: Any, state: LoadState, ctx: DriverContext) -> None:
+        """Note a state without any rows, as a commit row of its own (``osiris state set`` and ``reset``)."""
         ...
 
 

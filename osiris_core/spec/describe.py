@@ -32,6 +32,7 @@ class Capability(StrEnum):
     PARTITIONED = "partitioned"
     STAGED = "staged"
     BINDS = "binds"
+    KEEPS_STATE = "keeps_state"
 
 
 @attrs.frozen(kw_only=True)

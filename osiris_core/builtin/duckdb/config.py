@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Literal
 
-from osiris_core.api import Problem, config, field
+from osiris_core.api import Problem, TableWriter, check_table_name, config, field
 
 Value = str | int | float | bool | None
 """What can be bound to a placeholder; a date or decimal is bound as text and cast in the SQL."""
@@ -95,48 +94,13 @@ class Extractor:
 
 
 @config
-class Writer:
+class Writer(TableWriter):
     """A table of a DuckDB file, changed in one transaction."""
 
     table: str = field(doc="The table to write.", pattern=_IDENTIFIER, examples=("orders",))
     schema: str = field(default="main", doc="The schema of the table.", pattern=_IDENTIFIER)
-    mode: Literal["append", "replace", "upsert", "delete_insert"] = field(
-        doc="What happens to the rows that are there: 'append' keeps them, 'replace' removes all of them, 'upsert' "
-        "updates those with the same primary_key, 'delete_insert' removes those with the same replace_keys."
-    )
-    primary_key: tuple[str, ...] | None = field(
-        default=None, doc="The columns that identify a row; needed by 'upsert'."
-    )
-    replace_keys: tuple[str, ...] | None = field(
-        default=None,
-        doc="The columns whose values name the rows to replace; needed by 'delete_insert'. NULL is a value here.",
-    )
-    on_duplicate: Literal["error", "last"] = field(
-        default="error",
-        doc="With 'upsert', what two rows of one load with the same primary_key mean: an error, or that the last wins.",
-    )
-    create_if_missing: bool = field(
-        default=True, doc="Create the database file, the schema and the table when they do not exist."
-    )
-    on_schema_change: Literal["fail", "add_columns", "ignore"] = field(
-        default="fail",
-        doc="When the rows have other columns than the table: 'fail'; 'add_columns' adds them to the table; 'ignore' "
-        "leaves out what the table does not have. The last two fill columns that the rows lack with their default.",
-    )
 
     def check(self) -> Iterable[Problem]:
-        """Keys exactly where the mode needs them."""
-        yield from self._check_keys("primary_key", self.primary_key, "upsert")
-        yield from self._check_keys("replace_keys", self.replace_keys, "delete_insert")
-        if self.on_duplicate == "last" and self.mode != "upsert":
-            yield Problem(field=("on_duplicate",), message="'on_duplicate: last' belongs to 'mode: upsert'")
-        if self.table.casefold().startswith("_osiris_"):
-            yield Problem(field=("table",), message="names that start with '_osiris_' are kept for Osiris's own tables")
-
-    def _check_keys(self, name: str, keys: tuple[str, ...] | None, mode: str) -> Iterable[Problem]:
-        if self.mode == mode and not keys:
-            yield Problem(field=(name,), message=f"'mode: {mode}' needs '{name}'", hint=f"{name}: [id]")
-        if self.mode != mode and keys is not None:
-            yield Problem(field=(name,), message=f"'{name}' belongs to 'mode: {mode}', not to '{self.mode}'")
-        if keys and len({key.casefold() for key in keys}) < len(keys):
-            yield Problem(field=(name,), message=f"'{name}' names a column twice")
+        """Keys exactly where the mode needs them, and a table that is not Osiris's own."""
+        yield from super().check()
+        yield from check_table_name(self.table)

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from osiris_core.api import DriverError, Report
-from osiris_core.builtin.duckdb.table import TARGET, Plan, make_plan, qualified, read_columns, shown
+from osiris_core.builtin.duckdb.table import TARGET, make_plan, qualified, read_columns, shown
 from osiris_core.sqltext import quote_identifier
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from osiris_core.api import Column, LoadPlan
     from osiris_core.builtin.duckdb.config import Writer
-    from osiris_core.builtin.duckdb.table import Column
 
 LOADS: Final = f"{TARGET}.main._osiris_loads"
 _STAGED: Final = "osiris_staged"
@@ -137,7 +137,7 @@ class Load:
             "checksum VARCHAR, loaded_at TIMESTAMPTZ NOT NULL)"
         )
 
-    def _reshape(self, plan: Plan) -> None:
+    def _reshape(self, plan: LoadPlan) -> None:
         if plan.create:
             self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {TARGET}.{quote_identifier(self._config.schema)}")
             written = ", ".join(f"{quote_identifier(column.name)} {column.type}" for column in self._columns)
@@ -147,7 +147,7 @@ class Load:
                 f"ALTER TABLE {self._table} ADD COLUMN {quote_identifier(column.name)} {column.type}"
             )
 
-    def _prepare(self, plan: Plan) -> int:
+    def _prepare(self, plan: LoadPlan) -> int:
         """Put the staged rows, in the table's columns and types, behind one name; says how many there are."""
         # They are read once where no key is looked at, else several times: then a table is cheaper than the spool.
         wanted = self._config.primary_key or self._config.replace_keys or ()
@@ -207,7 +207,7 @@ class Load:
         )
         return "osiris_unique"
 
-    def _change(self, plan: Plan, rows: int) -> tuple[int, int, int]:
+    def _change(self, plan: LoadPlan, rows: int) -> tuple[int, int, int]:
         """Rows inserted, updated and deleted."""
         match self._config.mode:
             case "append":
@@ -224,7 +224,7 @@ class Load:
             case _:
                 return self._merge(plan, rows)
 
-    def _merge(self, plan: Plan, rows: int) -> tuple[int, int, int]:
+    def _merge(self, plan: LoadPlan, rows: int) -> tuple[int, int, int]:
         using = f"USING ({', '.join(self._keys)})"
         updated = self._count(f"{_LOAD} AS l SEMI JOIN {self._table} AS t {using}")
         matched = self._count(f"{self._table} AS t SEMI JOIN {_LOAD} AS l {using}")
@@ -243,7 +243,7 @@ class Load:
         )
         return rows - updated, updated, 0
 
-    def _insert(self, plan: Plan) -> int:
+    def _insert(self, plan: LoadPlan) -> int:
         columns = ", ".join(quote_identifier(theirs.name) for _, theirs in plan.pairs)
         return self._changed(f"INSERT INTO {self._table} ({columns}) SELECT {columns} FROM {_LOAD}")
 

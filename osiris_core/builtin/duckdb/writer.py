@@ -15,7 +15,7 @@ import attrs
 import duckdb
 from arro3.core import Schema
 
-from osiris_core.api import DriverError, OsirisError, Receipt, Report, Stage
+from osiris_core.api import Column, DriverError, OsirisError, Receipt, Report, Stage
 from osiris_core.builtin.duckdb.carriers import refuse_unreadable, restored
 from osiris_core.builtin.duckdb.database import (
     attached,
@@ -27,7 +27,7 @@ from osiris_core.builtin.duckdb.database import (
 from osiris_core.builtin.duckdb.failures import interrupted, query_failure
 from osiris_core.builtin.duckdb.hardened import trusted_connection
 from osiris_core.builtin.duckdb.load import Identity, Load, Staged, find_load, staged_name
-from osiris_core.builtin.duckdb.table import TARGET, Column, make_plan, read_columns, shown
+from osiris_core.builtin.duckdb.table import TARGET, make_plan, read_columns, shown
 from osiris_core.run.cstream import export_stream
 from osiris_core.run.spool import SpooledRows, write_spool
 from osiris_core.sqltext import quote_identifier

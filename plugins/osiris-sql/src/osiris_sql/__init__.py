@@ -1,0 +1,1 @@
+"""What the plugins of SQL servers share; nothing here knows a server."""

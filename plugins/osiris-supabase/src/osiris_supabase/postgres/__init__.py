@@ -1,0 +1,1 @@
+"""PostgreSQL: sessions, types, COPY in both directions, loads; a later ``osiris-postgres`` can stand on it."""

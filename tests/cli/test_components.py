@@ -139,9 +139,9 @@ def test_describing_one_component_imports_no_other_plugin(project):
     ("name", "code", "hint"),
     [
         (
-            "mysql.extractor",
+            "oracle.extractor",
             "OSR-PLG-020",
-            "it is provided by the distribution osiris-mysql: `pip install osiris-mysql`",
+            "it is provided by the distribution osiris-oracle: `pip install osiris-oracle`",
         ),
         ("good.extracter", "OSR-PLG-022", "did you mean 'good.extractor'?"),
         (

@@ -139,9 +139,9 @@ def test_describing_one_component_imports_no_other_plugin(project):
     ("name", "code", "hint"),
     [
         (
-            "oracle.extractor",
+            "e2b.extractor",
             "OSR-PLG-020",
-            "it is provided by the distribution osiris-oracle: `pip install osiris-oracle`",
+            "it is provided by the distribution osiris-e2b: `pip install osiris-e2b`",
         ),
         ("good.extracter", "OSR-PLG-022", "did you mean 'good.extractor'?"),
         (

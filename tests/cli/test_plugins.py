@@ -154,9 +154,9 @@ def test_show_lists_what_a_plugin_provides(project):
     [
         ("goood", "no plugin 'goood' is installed", "did you mean 'good'?"),
         (
-            "oracle",
-            "no plugin 'oracle' is installed",
-            "a plugin of that name would come from `pip install osiris-oracle`",
+            "e2b",
+            "no plugin 'e2b' is installed",
+            "a plugin of that name would come from `pip install osiris-e2b`",
         ),
         ("evil", "no plugin 'evil' is installed", "`osiris plugins list` shows what is installed"),
         ("../x\x1b[2J", "no plugin '../x\\x1b[2J' is installed", "`osiris plugins list` shows what is installed"),

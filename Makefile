@@ -36,7 +36,7 @@ WORKERS ?= 2
 PYTEST := -m pytest -q -n $(WORKERS)
 SANDBOX := testing_env
 
-.PHONY: help demo test test-313 check bench docs dev format lint type-check imports-check dependencies-check \
+.PHONY: help demo servers test test-313 check bench docs dev format lint type-check imports-check dependencies-check \
 	secrets-check generated-check house-check docs-check installs-check pre-commit lock coverage clean \
 	chat chat-pro dump-prompts init validate run-sample
 
@@ -78,7 +78,10 @@ $(VENV313)/.test: requirements/test.txt $(PROJECTS)
 demo: $(VENV)/.runtime ## Run the flagship pipeline over real data (needs nothing but Python and a package index).
 	@examples/flights/demo $(abspath $(BIN))/osiris
 
-test: test-313 $(VENV)/.test ## Run every test of every package, on Python 3.13 too where there is one.
+servers: ## Install the database servers that the tests start, where they are missing (Debian, as root).
+	@tests/servers/install
+
+test: servers test-313 $(VENV)/.test ## Run every test of every package, on Python 3.13 too where there is one.
 	@$(BIN)/python $(PYTEST)
 
 # The default interpreter runs everything; the other leg leaves out what is slow.

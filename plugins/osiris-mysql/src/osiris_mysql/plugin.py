@@ -2,4 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from osiris_core.api import ConnectionSpec, hookimpl
+from osiris_mysql.connection import MySQLConnection
+
 OSIRIS_API = "1.0"
+
+FAMILY: Final = "mysql"
+
+
+@hookimpl
+def osiris_connections() -> tuple[ConnectionSpec, ...]:
+    """The family ``mysql``."""
+    return (
+        ConnectionSpec(
+            family=FAMILY,
+            config=MySQLConnection,
+            summary="A MySQL or MariaDB server.",
+            example={"host": "db.example.org", "user": "osiris", "password": "${MYSQL_PASSWORD}", "database": "shop"},
+        ),
+    )

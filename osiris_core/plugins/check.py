@@ -77,7 +77,7 @@ def check_plugin(registry: Registry, plugin_id: str) -> list[tuple[str, Diagnost
     for family in provided.get("connection", ()):
         findings += [(f"connection {family}", found) for found in check_connection(registry, family)]
     others: list[tuple[str, tuple[Any, ...], tuple[str, ...]]] = [
-        ("discoverer", registry.discoverers(), ("tables",)),
+        ("discoverer", registry.discoverers(), ("open",)),
         ("target", registry.targets(), ("prepare", "execute", "collect", "close")),
         ("secret_store", registry.secret_stores(), ("get",)),
         ("llm_provider", registry.llm_providers(), ()),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from osiris_core.spec.catalog import Basis, Deadline, Overlap, Sample, Table, TableProfile
     from osiris_core.spec.tables import LoadState, Window
 
 
@@ -305,11 +306,46 @@ class Doctor(Protocol):
         ...
 
 
-class Discoverer(Protocol):
-    """Reads the catalog behind a connection: tables, columns, keys, counts, samples."""
+class CatalogReader(Protocol):
+    """A look at what is behind a connection, while it is open; nothing is changed.
 
-    def tables(self, connection: Any, *, project_root: Path, timeout: float) -> Iterable[Mapping[str, Any]]:
-        """The tables that ``connection`` can see, one mapping each with at least ``name`` and ``columns``."""
+    Every method raises TimeoutError when the deadline passes, and otherwise errors of its own codes. Work is bounded by
+    the server as well, where it can be: a statement that nobody waits for any more is stopped.
+    """
+
+    def fingerprint(self) -> str:
+        """A text that changes when a table, view, column, type or key does, or when it is another server; cheap."""
+        ...
+
+    def tables(self) -> Iterable[Table]:
+        """Every table, view or file in sight, in order of schema and name; one whose columns cannot be told says so."""
+        ...
+
+    def profile(self, table: Table, *, basis: Basis) -> TableProfile | None:
+        """What the rows of ``table`` are like, from the server's statistics, from some rows, or from all.
+
+        None when there is nothing to say on that basis.
+        """
+        ...
+
+    def sample(self, table: Table, *, rows: int) -> Sample:
+        """At most ``rows`` rows of ``table``."""
+        ...
+
+    def overlap(self, table: Table, column: str, other: Table, other_column: str, *, values: int) -> Overlap | None:
+        """How many of at most ``values`` values of a column another has; None when they cannot be compared."""
+        ...
+
+    def close(self) -> None:
+        """Release everything held; safe to call more than once."""
+        ...
+
+
+class Discoverer(Protocol):
+    """Reads the catalog behind a connection: tables, columns, keys, counts, samples, profiles."""
+
+    def open(self, connection: Any, *, project_root: Path, deadline: Deadline) -> CatalogReader:
+        """A reader of what ``connection`` (secrets resolved) can see, which has to be done by ``deadline``."""
         ...
 
 

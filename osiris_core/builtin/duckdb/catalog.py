@@ -1,4 +1,4 @@
-"""What is behind a DuckDB connection: its health, and its tables."""
+"""Whether a DuckDB connection works, and opening its file to look at it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ from osiris_core.builtin.duckdb.failures import held_by
 from osiris_core.builtin.duckdb.hardened import ATTACHED, closed_connection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
     from osiris_core.builtin.duckdb.config import DuckDBConnection
 
 _CATEGORIES: Final = {
@@ -28,6 +26,8 @@ _CATEGORIES: Final = {
     "OSR-DUCKDB-024": "permission",
 }
 _PAUSE: Final = 0.05
+_LARGE: Final = 1024 * 1024 * 1024
+_THREADS: Final = 4
 
 
 @attrs.frozen(kw_only=True)
@@ -49,14 +49,14 @@ class Doctor:
             if not path.exists():
                 return _absent(path, connection.path)
             with tempfile.TemporaryDirectory(prefix="osiris-") as scratch:
-                opened = _open(path, connection, Path(scratch), timeout)
+                found = opened(path, connection, Path(scratch), timeout)
                 try:
-                    ((tables,),) = opened.execute(
+                    ((tables,),) = found.execute(
                         "SELECT count(*) FROM duckdb_tables() WHERE database_name = $name AND NOT internal",
                         {"name": ATTACHED},
                     ).fetchall()
                 finally:
-                    opened.close()
+                    found.close()
         except OsirisError as error:
             category = _CATEGORIES.get(error.code, "internal")
             return Health(ok=False, category=category, message=error.message, hint=error.hint)
@@ -75,24 +75,6 @@ class Doctor:
         )
 
 
-class Discoverer:
-    """Lists tables and views with columns, keys and estimated row counts."""
-
-    def tables(
-        self, connection: DuckDBConnection, *, project_root: Path, timeout: float
-    ) -> Iterable[Mapping[str, Any]]:
-        """Every table and view of the file, in order of schema and name."""
-        path = database_path(connection, project_root)
-        if not path.exists():
-            raise file_error(FileNotFoundError("does not exist"), path, connection.path)
-        with tempfile.TemporaryDirectory(prefix="osiris-") as scratch:
-            opened = _open(path, connection, Path(scratch), timeout)
-            try:
-                yield from _tables(opened)
-            finally:
-                opened.close()
-
-
 def _absent(path: Path, shown: str) -> Health:
     nearest = next(folder for folder in path.parents if folder.exists())
     if os.access(nearest, os.W_OK):
@@ -100,11 +82,16 @@ def _absent(path: Path, shown: str) -> Health:
     return Health(ok=False, category="permission", message=f"'{shown}' does not exist and its folder is not writable")
 
 
-def _open(path: Path, connection: DuckDBConnection, scratch: Path, timeout: float) -> Any:
+def opened(path: Path, connection: DuckDBConnection, scratch: Path, timeout: float, *, large: bool = False) -> Any:
+    """A connection that can read ``path`` and no more, with modest limits unless ``large``; waits ``timeout`` seconds.
+
+    Raises TimeoutError when somebody else holds the file all that time.
+    """
+    limits = _Modest(scratch=scratch, memory_limit=_LARGE, threads=_THREADS) if large else _Modest(scratch=scratch)
     deadline = time.monotonic() + timeout
     while True:
         try:
-            return closed_connection(_Modest(scratch=scratch), attach=path)
+            return closed_connection(limits, attach=path)
         except duckdb.Error as error:
             holder = held_by(error)
             if holder is None:
@@ -112,38 +99,3 @@ def _open(path: Path, connection: DuckDBConnection, scratch: Path, timeout: floa
             if time.monotonic() >= deadline:
                 raise TimeoutError(f"'{connection.path}' is held by {holder}") from error
         time.sleep(_PAUSE)
-
-
-def _tables(opened: Any) -> Iterator[dict[str, Any]]:
-    name = {"name": ATTACHED}
-    columns: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for schema, table, column, kind, nullable in opened.execute(
-        "SELECT schema_name, table_name, column_name, data_type, is_nullable FROM duckdb_columns() "
-        "WHERE database_name = $name AND NOT internal ORDER BY schema_name, table_name, column_index",
-        name,
-    ).fetchall():
-        columns.setdefault((schema, table), []).append({"name": column, "type": kind, "nullable": nullable})
-    keys = {
-        (schema, table): list(names)
-        for schema, table, names in opened.execute(
-            "SELECT schema_name, table_name, constraint_column_names FROM duckdb_constraints() "
-            "WHERE database_name = $name AND constraint_type = 'PRIMARY KEY'",
-            name,
-        ).fetchall()
-    }
-    for schema, table, kind, rows, comment in opened.execute(
-        "SELECT schema_name, table_name, 'table', estimated_size, comment FROM duckdb_tables() "
-        "WHERE database_name = $name AND NOT internal UNION ALL "
-        "SELECT schema_name, view_name, 'view', NULL, comment FROM duckdb_views() "
-        "WHERE database_name = $name AND NOT internal ORDER BY ALL",
-        name,
-    ).fetchall():
-        yield {
-            "schema": schema,
-            "name": table,
-            "kind": kind,
-            "rows": rows,
-            "comment": comment,
-            "primary_key": keys.get((schema, table), []),
-            "columns": columns.get((schema, table), []),
-        }

@@ -166,7 +166,7 @@ def osiris_connections() -> Iterable[ConnectionSpec]:
 @hookimpl
 def osiris_discoverers() -> Iterable[DiscovererSpec]:
     """The catalog of a DuckDB file."""
-    return (DiscovererSpec(family="duckdb", ref=f"{_PACKAGE}.catalog:Discoverer"),)
+    return (DiscovererSpec(family="duckdb", ref=f"{_PACKAGE}.discover:Discoverer"),)
 
 
 @hookimpl

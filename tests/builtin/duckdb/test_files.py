@@ -14,7 +14,7 @@ import duckdb
 import pytest
 
 from osiris_core.builtin.duckdb import database
-from osiris_core.builtin.duckdb.catalog import Discoverer, Doctor
+from osiris_core.builtin.duckdb.catalog import Doctor
 from osiris_core.builtin.duckdb.config import DuckDBConnection
 from osiris_core.builtin.duckdb.database import create_database, database_path
 from osiris_core.errors import ConnectionUnusable, DriverError
@@ -333,7 +333,7 @@ def test_the_log_of_a_killed_process_is_read_and_replayed(bench, fetch):
     assert not bench.file.with_name("w.duckdb.wal").exists()
 
 
-# Doctor and discovery
+# Doctor
 
 
 def check(bench):
@@ -364,45 +364,6 @@ def test_the_doctor_says_what_is_wrong(bench, hold):
     assert f"process {holder.pid}" in health.message
     bench.connection = DuckDBConnection(path=":memory:")
     assert check(bench).category == "config"
-
-
-def test_discovery_lists_tables_views_columns_and_keys(bench):
-    bench.sql(
-        "CREATE TABLE orders (id BIGINT PRIMARY KEY, note VARCHAR)",
-        "COMMENT ON TABLE orders IS 'what was sold'",
-        "INSERT INTO orders VALUES (1, 'x')",
-        "CREATE SCHEMA s",
-        "CREATE VIEW s.v AS SELECT id FROM main.orders",
-    )
-    found = list(Discoverer().tables(bench.connection, project_root=bench.root, timeout=1))
-    assert found == [
-        {
-            "schema": "main",
-            "name": "orders",
-            "kind": "table",
-            "rows": 1,
-            "comment": "what was sold",
-            "primary_key": ["id"],
-            "columns": [
-                {"name": "id", "type": "BIGINT", "nullable": False},
-                {"name": "note", "type": "VARCHAR", "nullable": True},
-            ],
-        },
-        {
-            "schema": "s",
-            "name": "v",
-            "kind": "view",
-            "rows": None,
-            "comment": None,
-            "primary_key": [],
-            "columns": [{"name": "id", "type": "BIGINT", "nullable": True}],
-        },
-    ]
-
-
-def test_discovery_needs_a_file(bench):
-    with pytest.raises(ConnectionUnusable, match="there is no database file"):
-        list(Discoverer().tables(bench.connection, project_root=bench.root, timeout=1))
 
 
 def test_nothing_is_left_open_by_a_refused_extract(bench):

@@ -86,6 +86,26 @@ OML = (
     ),
     ErrorEntry("OSR-OML-042", "a profile's connection changes nothing", "remove it, or correct what it names"),
     ErrorEntry("OSR-OML-043", "a profile is malformed", "write `name: {params: {...}, connections: {...}}`"),
+    ErrorEntry(
+        "OSR-OML-044",
+        "an incremental extract does not feed exactly one write step",
+        "let its rows reach one write step, through any transforms",
+    ),
+    ErrorEntry(
+        "OSR-OML-045",
+        "a write step cannot keep the state of an incremental extract",
+        "write with a component that keeps state (see `osiris components describe`), or read without 'incremental'",
+    ),
+    ErrorEntry(
+        "OSR-OML-046",
+        "two incremental extracts feed one write step",
+        "give each a write step of its own, or read one of them in full",
+    ),
+    ErrorEntry(
+        "OSR-OML-047",
+        "the write mode does not go with an incremental extract",
+        "use 'mode: upsert', or what the message says",
+    ),
     ErrorEntry("OSR-OML-050", "not a reference to a connection", "write `connection: '@family.alias'`"),
     ErrorEntry("OSR-OML-051", "a connection of another family", "name one of the family that the component needs"),
     ErrorEntry("OSR-OML-052", "the component takes no connection", "remove the key"),
@@ -292,6 +312,57 @@ RUN = (
     ErrorEntry("OSR-RUN-060", "the isolated run ended without an outcome", "see the record's osiris.log"),
     ErrorEntry("OSR-RUN-070", "there is nothing to run", "name a pipeline or a manifest"),
     ErrorEntry("OSR-RUN-071", "an option does not fit what is run", "compile the pipeline with the option instead"),
+    ErrorEntry(
+        "OSR-RUN-072",
+        "an option that an incremental load cannot take",
+        "see the how-to guide on incremental loads for what goes with what",
+    ),
+    ErrorEntry(
+        "OSR-RUN-080",
+        "the state of an incremental extract does not fit the pipeline",
+        "start over with `osiris run --full-refresh`, or say where to go on from with `osiris state set`",
+    ),
+    ErrorEntry(
+        "OSR-RUN-081",
+        "the state of an incremental extract cannot be read",
+        "set it anew with `osiris state set`, or start over after `osiris state reset`",
+    ),
+    ErrorEntry("OSR-RUN-082", "a column that 'incremental' names is missing", "select it in the extract"),
+    ErrorEntry(
+        "OSR-RUN-083", "a column cannot be a cursor", "use a column of numbers, dates, times, text, UUIDs or bytes"
+    ),
+    ErrorEntry(
+        "OSR-RUN-084",
+        "an extract gave rows outside of what was asked for",
+        "use another cursor, or report it to the author of the component",
+    ),
+    ErrorEntry(
+        "OSR-RUN-085",
+        "too many rows at the last value of a cursor",
+        "use 'mode: upsert', a finer cursor, or a shorter lag",
+    ),
+    ErrorEntry(
+        "OSR-RUN-086",
+        "the rows of an incremental extract were not all read",
+        "take the LIMIT out, or read without 'incremental'",
+    ),
+    ErrorEntry(
+        "OSR-RUN-087",
+        "the state of an incremental extract was changed during the run",
+        "run it again; let no two runs of a pipeline overlap",
+    ),
+    ErrorEntry("OSR-RUN-088", "no row has a value of the cursor", "choose another cursor, or 'mode: upsert'"),
+    ErrorEntry("OSR-RUN-089", "a writer did not note the state", "report it to the author of the component"),
+    ErrorEntry(
+        "OSR-RUN-090", "the state of an incremental extract cannot be set so", "see what `osiris state show` prints"
+    ),
+)
+
+DISCOVERY = (
+    ErrorEntry("OSR-DSC-001", "no such table", "`osiris discover` without --table shows the tables"),
+    ErrorEntry("OSR-DSC-002", "discovery found nothing in its time", "check the connection, or raise --timeout"),
+    ErrorEntry("OSR-DSC-003", "a discoverer does not do what it should", "report it to the plugin's author"),
+    ErrorEntry("OSR-DSC-004", "a table's rows cannot be read", "check what the message says about the table"),
 )
 
 COMMANDS = (
@@ -322,6 +393,7 @@ ENTRIES: tuple[ErrorEntry, ...] = (
     *PLUGINS,
     *COMPILE,
     *RUN,
+    *DISCOVERY,
     *COMMANDS,
 )
 

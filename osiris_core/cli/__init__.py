@@ -26,6 +26,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "oml": ("osiris_core.cli.oml:oml", "Work with OML documents."),
     "components": ("osiris_core.cli.components:components", "List and describe the installed components."),
     "connections": ("osiris_core.cli.connections:connections", "List and check connections."),
+    "discover": ("osiris_core.cli.discover:discover", "Show the tables behind a connection and what is in them."),
     "plugins": ("osiris_core.cli.plugins:plugins", "List and check the installed plugins."),
     "schema": ("osiris_core.cli.schema:schema", "Print JSON Schemas for editors."),
     "config": ("osiris_core.cli.config:config", "Show settings and where each comes from."),

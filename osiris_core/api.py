@@ -44,6 +44,7 @@ from osiris_core.spec.behave import (
     Target,
 )
 from osiris_core.spec.catalog import (
+    SAMPLE_ROWS,
     Basis,
     ColumnInfo,
     ColumnProfile,
@@ -70,7 +71,14 @@ from osiris_core.spec.describe import (
     SecretStoreSpec,
     TargetSpec,
 )
-from osiris_core.spec.profiling import Spelling, overlap_sources, profile_source, sample_source
+from osiris_core.spec.profiling import (
+    LONGEST,
+    Spelling,
+    duckdb_spelling,
+    overlap_sources,
+    profile_source,
+    sample_source,
+)
 from osiris_core.spec.tables import (
     Column,
     Incremental,
@@ -103,7 +111,9 @@ def rows(schema: Any, batches: Generator[Any, None, None]) -> Stream:
 
 
 __all__ = [
+    "LONGEST",
     "OSIRIS_API",
+    "SAMPLE_ROWS",
     "Basis",
     "BatchSource",
     "Binds",
@@ -172,6 +182,7 @@ __all__ = [
     "Window",
     "check_table_name",
     "config",
+    "duckdb_spelling",
     "field",
     "hookimpl",
     "overlap_sources",

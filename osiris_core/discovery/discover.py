@@ -23,7 +23,7 @@ from osiris_core.plugins.containment import contained
 from osiris_core.project.resolve import resolve
 from osiris_core.redaction import MASK
 from osiris_core.secret_shapes import is_sensitive_key
-from osiris_core.spec.catalog import STAGES, Deadline, Sample, Table, TableProfile
+from osiris_core.spec.catalog import SAMPLE_ROWS, STAGES, Deadline, Sample, Table, TableProfile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,9 +43,6 @@ NO_TABLE: Final = "OSR-DSC-001"
 LATE: Final = "OSR-DSC-002"
 DEFECT: Final = "OSR-DSC-003"
 NO_ROWS: Final = "OSR-DSC-004"
-
-SMALL: Final = 10_000
-"""A table with no more rows than this is profiled in full at once."""
 
 _VALUES: Final = 1000
 _LISTED: Final = 8
@@ -292,7 +289,7 @@ class _Work:
 
     def _advance(self, table: Table, basis: Basis) -> bool:
         """Profile ``table`` on ``basis``; whether it is worth going on to the next."""
-        if basis == "sample" and table.rows is not None and table.rows <= SMALL:
+        if basis == "sample" and table.rows is not None and table.rows <= SAMPLE_ROWS:
             return True
         place = place_of(table)
         try:

@@ -20,6 +20,9 @@ Basis = Literal["estimate", "sample", "full"]
 STAGES: Final[tuple[Basis, ...]] = ("estimate", "sample", "full")
 """What a profile can rest on, from the cheapest: the server's statistics, some rows, all rows."""
 
+SAMPLE_ROWS: Final = 10_000
+"""About how many rows a profile of basis 'sample' looks at."""
+
 
 @attrs.frozen
 class Deadline:

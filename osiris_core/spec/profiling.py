@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from osiris_core.spec.catalog import ColumnProfile, Overlap, Sample, TableProfile, ValueCount
+from osiris_core.sqltext import quote_identifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -21,6 +22,11 @@ _AT_ONCE: Final = 16
 """Columns that one statement counts: each needs a tree of its distinct values while it runs."""
 
 _TOP: Final = 10
+LONGEST: Final = 200
+"""Characters of a value that are shown; a longer one is cut and says how long it is."""
+
+_NO_ORDER: Final = ("STRUCT", "MAP", "UNION", "BLOB", "BIT", "JSON", "VARIANT", "GEOMETRY")
+_NO_EQUALITY: Final = ("UNION", "VARIANT", "GEOMETRY")
 _LOW: Final = 1000
 """A column with more distinct values than this has no top values worth naming."""
 
@@ -40,6 +46,13 @@ class Spelling:
     countable: Callable[[ColumnInfo], bool]
     ordered: Callable[[ColumnInfo], bool]
     ask: Callable[[str], Sequence[Sequence[Any]]]
+
+
+def duckdb_spelling(ask: Callable[[str], Sequence[Sequence[Any]]]) -> Spelling:
+    """The spelling of DuckDB's dialect."""
+    return Spelling(
+        quote=quote_identifier, text=_duckdb_text, countable=_duckdb_countable, ordered=_duckdb_ordered, ask=ask
+    )
 
 
 def profile_source(source: str, columns: Sequence[ColumnInfo], basis: Basis, spelling: Spelling) -> TableProfile:
@@ -124,3 +137,20 @@ def _text(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
     return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes | bytearray) else str(value)
+
+
+def _duckdb_text(expression: str, column: ColumnInfo) -> str:
+    del column
+    text = f"CAST({expression} AS VARCHAR)"
+    return (
+        f"CASE WHEN length({text}) > {LONGEST} THEN left({text}, {LONGEST}) || '… (' || length({text}) || "
+        f"' characters)' ELSE {text} END"
+    )
+
+
+def _duckdb_countable(column: ColumnInfo) -> bool:
+    return not column.type.startswith(_NO_EQUALITY)
+
+
+def _duckdb_ordered(column: ColumnInfo) -> bool:
+    return not (column.type.startswith(_NO_ORDER) or column.type.endswith("]"))

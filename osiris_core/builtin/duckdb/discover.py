@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import duckdb
 
 from osiris_core.api import (
+    SAMPLE_ROWS,
     ColumnInfo,
     Deadline,
     ForeignKey,
@@ -18,9 +19,9 @@ from osiris_core.api import (
     Key,
     Overlap,
     Sample,
-    Spelling,
     Table,
     TableProfile,
+    duckdb_spelling,
     overlap_sources,
     profile_source,
     quote_identifier,
@@ -37,10 +38,6 @@ if TYPE_CHECKING:
     from osiris_core.api import Basis
     from osiris_core.builtin.duckdb.config import DuckDBConnection
 
-SAMPLE_ROWS: Final = 10_000
-_LONGEST: Final = 200
-_NO_ORDER: Final = ("STRUCT", "MAP", "UNION", "BLOB", "BIT", "JSON", "VARIANT", "GEOMETRY")
-_NO_EQUALITY: Final = ("UNION", "VARIANT", "GEOMETRY")
 _HERE: Final = {"name": ATTACHED}
 
 
@@ -111,9 +108,9 @@ class Reader:
             return None
         source = _name(table)
         if basis == "full":
-            return profile_source(source, table.columns, basis, self._spelling())
+            return profile_source(source, table.columns, basis, duckdb_spelling(self._ask))
         if table.kind == "view" or not table.rows or table.rows <= SAMPLE_ROWS:
-            found = profile_source(_first(source), table.columns, basis, self._spelling())
+            found = profile_source(_first(source), table.columns, basis, duckdb_spelling(self._ask))
             return TableProfile(
                 basis="full" if (found.examined or 0) < SAMPLE_ROWS else basis,
                 examined=found.examined,
@@ -121,16 +118,20 @@ class Reader:
             )
         percent = 100 * SAMPLE_ROWS / table.rows
         some = f"(SELECT * FROM {source} TABLESAMPLE system({percent:.6f}%) REPEATABLE (1))"
-        found = profile_source(some, table.columns, basis, self._spelling())
-        return found if found.examined else profile_source(_first(source), table.columns, basis, self._spelling())
+        found = profile_source(some, table.columns, basis, duckdb_spelling(self._ask))
+        return (
+            found
+            if found.examined
+            else profile_source(_first(source), table.columns, basis, duckdb_spelling(self._ask))
+        )
 
     def sample(self, table: Table, *, rows: int) -> Sample:
         """The first rows of the table."""
-        return sample_source(_name(table), table.columns, rows, self._spelling())
+        return sample_source(_name(table), table.columns, rows, duckdb_spelling(self._ask))
 
     def overlap(self, table: Table, column: str, other: Table, other_column: str, *, values: int) -> Overlap | None:
         """How many values of one column another one has."""
-        return overlap_sources(_name(table), column, _name(other), other_column, values, self._spelling())
+        return overlap_sources(_name(table), column, _name(other), other_column, values, duckdb_spelling(self._ask))
 
     def close(self) -> None:
         """Close the file and remove what was spilled."""
@@ -197,9 +198,6 @@ class Reader:
             found[schema, table].append(Index(name=name, columns=tuple(expressions), unique=unique))
         return found
 
-    def _spelling(self) -> Spelling:
-        return Spelling(quote=quote_identifier, text=_as_text, countable=_countable, ordered=_ordered, ask=self._ask)
-
     def _ask(self, sql: str, values: Mapping[str, str] | None = None) -> list[tuple[Any, ...]]:
         self._deadline.check()
         connection = self._open()
@@ -231,20 +229,3 @@ def _name(table: Table) -> str:
 
 def _first(source: str) -> str:
     return f"(SELECT * FROM {source} LIMIT {SAMPLE_ROWS})"
-
-
-def _as_text(expression: str, column: ColumnInfo) -> str:
-    del column
-    text = f"CAST({expression} AS VARCHAR)"
-    return (
-        f"CASE WHEN length({text}) > {_LONGEST} THEN left({text}, {_LONGEST}) || '… (' || length({text}) || "
-        f"' characters)' ELSE {text} END"
-    )
-
-
-def _countable(column: ColumnInfo) -> bool:
-    return not column.type.startswith(_NO_EQUALITY)
-
-
-def _ordered(column: ColumnInfo) -> bool:
-    return not (column.type.startswith(_NO_ORDER) or column.type.endswith("]"))

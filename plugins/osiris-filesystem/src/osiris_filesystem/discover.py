@@ -1,80 +1,231 @@
-"""What lies in a folder: each file of a known format as a table, with its columns."""
+"""What lies in a folder: each file of a known format as a table, with its columns and what its rows are like."""
 
 from __future__ import annotations
 
-import time
+import tempfile
+import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
+import duckdb
+from arro3.core import Table as ArrowTable
 
-from osiris_core.api import DriverError
+from osiris_core.api import (
+    SAMPLE_ROWS,
+    ColumnInfo,
+    Deadline,
+    DriverError,
+    OsirisError,
+    Overlap,
+    Sample,
+    Table,
+    TableFault,
+    TableProfile,
+    duckdb_spelling,
+    overlap_sources,
+    profile_source,
+    sample_source,
+)
 from osiris_filesystem.csv_config import CsvExtractor
-from osiris_filesystem.csv_plan import make_plan as csv_plan
-from osiris_filesystem.engine import connect
+from osiris_filesystem.csv_read import CsvExtractorDriver
+from osiris_filesystem.engine import connect, failure, is_interrupt, schema_of
 from osiris_filesystem.jsonl_config import JsonlExtractor
-from osiris_filesystem.jsonl_plan import make_plan as jsonl_plan
-from osiris_filesystem.listing import list_files
+from osiris_filesystem.jsonl_read import JsonlExtractorDriver
+from osiris_filesystem.listing import InputFile, described, found_files
 from osiris_filesystem.parquet_config import ParquetExtractor
-from osiris_filesystem.parquet_plan import make_plan as parquet_plan
+from osiris_filesystem.parquet_read import ParquetExtractorDriver
 from osiris_filesystem.roots import Root
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from osiris_core.api import Basis
     from osiris_filesystem.connection import FilesystemConnection
+    from osiris_filesystem.file_extractor import FileExtractor
 
-_SAMPLE: Final = 2048
-_FORMATS: Final[Mapping[str, tuple[str, Callable[..., Any], Callable[[str], Any]]]] = {
-    ".csv": ("filesystem.csv_extractor", csv_plan, lambda path: CsvExtractor(path=path, sample_rows=_SAMPLE)),
-    ".tsv": ("filesystem.csv_extractor", csv_plan, lambda path: CsvExtractor(path=path, sample_rows=_SAMPLE)),
-    ".jsonl": ("filesystem.jsonl_extractor", jsonl_plan, lambda path: JsonlExtractor(path=path, sample_rows=_SAMPLE)),
-    ".ndjson": ("filesystem.jsonl_extractor", jsonl_plan, lambda path: JsonlExtractor(path=path, sample_rows=_SAMPLE)),
-    ".parquet": ("filesystem.parquet_extractor", parquet_plan, lambda path: ParquetExtractor(path=path)),
+_INFERRED_FROM: Final = 2048
+_MEMORY: Final = 1024 * 1024 * 1024
+_THREADS: Final = 2
+
+
+@attrs.frozen
+class _Format:
+    """How files of a kind are read."""
+
+    component: str
+    driver: Callable[[], FileExtractor]
+    config: Callable[[str], Any]
+
+
+_CSV: Final = _Format(
+    "filesystem.csv_extractor", CsvExtractorDriver, lambda path: CsvExtractor(path=path, sample_rows=_INFERRED_FROM)
+)
+_JSONL: Final = _Format(
+    "filesystem.jsonl_extractor",
+    JsonlExtractorDriver,
+    lambda path: JsonlExtractor(path=path, sample_rows=_INFERRED_FROM),
+)
+_PARQUET: Final = _Format(
+    "filesystem.parquet_extractor", ParquetExtractorDriver, lambda path: ParquetExtractor(path=path)
+)
+_FORMATS: Final[Mapping[str, _Format]] = {
+    ".csv": _CSV,
+    ".tsv": _CSV,
+    ".jsonl": _JSONL,
+    ".ndjson": _JSONL,
+    ".parquet": _PARQUET,
 }
 
 
 class FilesystemDiscoverer:
-    """Reads headers, footers and samples of the files below a connection's root."""
+    """Opens a folder for reading what lies in it."""
 
-    def tables(
-        self, connection: FilesystemConnection, *, project_root: Path, timeout: float
-    ) -> Iterable[Mapping[str, Any]]:
-        """Each file: ``name`` (its path), ``component`` to read it with, ``columns``, ``bytes``, or what is wrong."""
-        root = Root.of(connection.root, project_root)
-        deadline = time.monotonic() + timeout
+    def open(self, connection: FilesystemConnection, *, project_root: Path, deadline: Deadline) -> FolderReader:
+        """A reader of the files below the connection's root."""
+        return FolderReader(Root.of(connection.root, project_root), deadline)
+
+
+class FolderReader:
+    """Reads headers, footers and rows of files. Rows are held in an engine of its own, which spills to the disk."""
+
+    def __init__(self, root: Root, deadline: Deadline) -> None:
+        self._root = root
+        self._deadline = deadline
+        self._scratch = tempfile.TemporaryDirectory(prefix="osiris-")
+        self._engine = connect(threads=_THREADS, memory_limit=_MEMORY, scratch=Path(self._scratch.name))
+        self._held: dict[tuple[str, bool], str] = {}
+
+    def fingerprint(self) -> str:
+        """The files with their sizes and times of change: whatever is written shows in them."""
+        marks = [f"{path} {_mark(file)}" for path, file in self._files()]
+        return "\n".join([str(self._root.path), *marks])
+
+    def tables(self) -> Iterable[Table]:
+        """Each file of a known format: its columns and the component that reads it, or what is wrong with it."""
+        for path, file in self._files():
+            found = _format(path)
+            if found is not None:
+                yield self._table(path, file, found)
+
+    def profile(self, table: Table, *, basis: Basis) -> TableProfile | None:
+        """What the first rows or all rows of a file are like; footers say less than either."""
+        if basis == "estimate":
+            return None
+        held = self._hold(table, all_rows=basis == "full")
+        found = profile_source(held, table.columns, basis, duckdb_spelling(self._ask))
+        whole = (found.examined or 0) < SAMPLE_ROWS
+        return TableProfile(basis="full" if whole else basis, examined=found.examined, columns=found.columns)
+
+    def sample(self, table: Table, *, rows: int) -> Sample:
+        """The first rows of a file."""
+        return sample_source(self._hold(table, all_rows=False), table.columns, rows, duckdb_spelling(self._ask))
+
+    def overlap(self, table: Table, column: str, other: Table, other_column: str, *, values: int) -> Overlap | None:
+        """How many values in one file's first rows another file has."""
+        mine, theirs = self._hold(table, all_rows=False), self._hold(other, all_rows=True)
+        return overlap_sources(mine, column, theirs, other_column, values, duckdb_spelling(self._ask))
+
+    def close(self) -> None:
+        """Let go of the rows that were held."""
+        self._engine.close()
+        self._scratch.cleanup()
+
+    def _files(self) -> Iterator[tuple[str, InputFile | DriverError]]:
+        for found in found_files(self._root, check=self._deadline.check):
+            self._deadline.check()
+            yield found
+
+    def _table(self, path: str, file: InputFile | DriverError, found: _Format) -> Table:
+        facts: dict[str, Any] = {"name": path, "kind": "file", "component": found.component}
+        if isinstance(file, DriverError):
+            return Table(**facts, problem=_fault(file))
+        facts["bytes"] = file.size
         try:
-            files = list_files(root, "**/*", check=lambda: None)
-        except DriverError as error:
-            if error.code == "OSR-FS-006":
-                return
+            plan = self._plan(file, found)
+        except OsirisError as error:
+            return Table(**facts, problem=_fault(error))
+        rows = plan.files[0].rows if found is _PARQUET else None
+        columns = tuple(ColumnInfo(name=one.name, type=one.type) for one in plan.columns)
+        return Table(**facts, columns=columns, rows=rows, rows_exact=rows is not None)
+
+    def _plan(self, file: InputFile, found: _Format) -> Any:
+        driver, config = found.driver(), found.config(file.path)
+        try:
+            return driver.plan(self._engine, self._root, [file], config)
+        except OsirisError:
             raise
-        engine = connect()
+        except duckdb.Error as error:
+            raise driver.plan_failure(error, self._root, [file], config) from error
+
+    def _hold(self, table: Table, *, all_rows: bool) -> str:
+        """The name of a table in the engine with the first rows, or all, of a file; read once."""
+        for whole in (True, False):
+            if (table.name, whole) in self._held and (whole or not all_rows):
+                return self._held[table.name, whole]
+        found = _format(table.name)
+        assert found is not None
+        file = described(self._root, self._root.relative(table.name))
+        plan = self._plan(file, found)
+        held = f"osiris_rows_{len(self._held)}"
+        self._engine.execute(f"CREATE TABLE {held} AS {plan.empty()}")
+        self._fill(held, plan, file, found, limit=None if all_rows else SAMPLE_ROWS)
+        self._held[table.name, all_rows] = held
+        return held
+
+    def _fill(self, held: str, plan: Any, file: InputFile, found: _Format, *, limit: int | None) -> None:
+        driver, config = found.driver(), found.config(file.path)
+        reading = connect(memory_limit=_MEMORY, scratch=Path(self._scratch.name))
         try:
-            for file in files:
-                found = _format(file.path)
-                if found is None:
-                    continue
-                if time.monotonic() > deadline:
-                    return
-                component, plan, config = found
-                table: dict[str, Any] = {"name": file.path, "component": component, "bytes": file.size, "columns": []}
-                try:
-                    planned = plan(engine, root, [file], config(file.path))
-                    table["columns"] = [{"name": one.name, "type": one.type} for one in planned.columns]
-                except DriverError as error:
-                    table["problem"] = attrs.asdict(_Problem(code=error.code, message=error.message))
-                yield table
+            batches = driver.read(reading, schema_of(reading, plan.empty()), self._root, plan, plan.files, config)
+            try:
+                self._insert(held, batches, limit)
+            except duckdb.Error as error:
+                raise driver.read_failure(error, reading, self._root, plan, plan.files, config) from error
+            finally:
+                batches.close()
         finally:
-            engine.close()
+            reading.close()
+
+    def _insert(self, held: str, batches: Iterable[Any], limit: int | None) -> None:
+        left = limit
+        for batch in batches:
+            self._deadline.check()
+            some = batch if left is None else batch.slice(0, min(left, batch.num_rows))
+            self._engine.register("osiris_batch", ArrowTable.from_batches([some]))
+            try:
+                self._engine.execute(f"INSERT INTO {held} SELECT * FROM osiris_batch")
+            finally:
+                self._engine.unregister("osiris_batch")
+            if left is not None:
+                left -= some.num_rows
+                if left <= 0:
+                    return
+
+    def _ask(self, sql: str) -> list[tuple[Any, ...]]:
+        self._deadline.check()
+        late = threading.Timer(self._deadline.remaining(), self._engine.interrupt)
+        late.daemon = True
+        late.start()
+        try:
+            found: list[tuple[Any, ...]] = self._engine.execute(sql).fetchall()
+        except duckdb.Error as error:
+            if is_interrupt(error):
+                raise TimeoutError("the rows could not be counted in time") from error
+            raise failure(error, what="counting the rows", code="OSR-FS-034") from error
+        finally:
+            late.cancel()
+        return found
 
 
-@attrs.frozen(kw_only=True)
-class _Problem:
-    code: str
-    message: str
-
-
-def _format(path: str) -> tuple[str, Callable[..., Any], Callable[[str], Any]] | None:
+def _format(path: str) -> _Format | None:
     bare = path.lower().removesuffix(".gz").removesuffix(".zst")
     return next((found for ending, found in _FORMATS.items() if bare.endswith(ending)), None)
+
+
+def _mark(file: InputFile | DriverError) -> str:
+    return file.code if isinstance(file, DriverError) else f"{file.size} {file.changed}"
+
+
+def _fault(error: OsirisError) -> TableFault:
+    return TableFault(code=error.code, message=error.message)

@@ -60,6 +60,17 @@ def list_files(root: Root, path: str, *, check: Callable[[], None]) -> list[Inpu
     return files
 
 
+def found_files(root: Root, *, check: Callable[[], None]) -> Iterator[tuple[str, InputFile | DriverError]]:
+    """Every file below the root that is not hidden, by its path for people: the file, or why it cannot be read."""
+    for parts in sorted(set(_expand(root, (), ("**", "*"), check))):
+        path = shown("/".join(parts))
+        try:
+            _refuse_name(parts)
+            yield path, described(root, parts)
+        except DriverError as error:
+            yield path, error
+
+
 def described(root: Root, parts: tuple[str, ...]) -> InputFile:
     """The file at ``parts`` with its size; raises DriverError unless it can be opened as a regular file."""
     descriptor = root.open_file(parts)

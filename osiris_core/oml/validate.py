@@ -16,6 +16,7 @@ from osiris_core.oml.connect import Chooser, check_profile_connections
 from osiris_core.oml.destination import check_destinations
 from osiris_core.oml.document import Catalog
 from osiris_core.oml.findings import Findings
+from osiris_core.oml.incremental import check_incremental
 from osiris_core.oml.leaks import CODE as LEAK
 from osiris_core.oml.leaks import HINT as LEAK_HINT
 from osiris_core.oml.leaks import by_name, find_leaks
@@ -94,6 +95,8 @@ def validate(
     _check_applied(chosen_profile, chooser, findings)
     by_id = {step.id: step for step in checked if step is not None}
     check_destinations(by_id.values(), findings)
+    if len(by_id) == len(pipeline.steps):  # else a step that is missing would seem not to be fed
+        check_incremental(by_id.values(), registry, findings)
     if not findings.has_errors:
         resolved = attrs.evolve(pipeline, steps=tuple(_resolved(step, by_id) for step in pipeline.steps))
         findings.add(registry.validate_pipeline(resolved, _catalog(registry, connections)))

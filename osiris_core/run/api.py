@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from osiris_core.canonical import canonical_json
+from osiris_core.canonical import canonical_json, digest
 from osiris_core.compile.build import MANIFEST, build_files
 from osiris_core.compile.installed import check_installed
 from osiris_core.errors import InvalidInput, OsirisError, RunFailed
@@ -27,6 +27,7 @@ from osiris_core.run.events import (
 from osiris_core.run.executor import Execution, Interrupts, Outcome, rows_of
 from osiris_core.run.failpoints import Failpoints
 from osiris_core.run.failure import redact, traceback_of
+from osiris_core.run.incremental import Bounds, check_bounds, plan_incremental
 from osiris_core.run.observers import Observers
 from osiris_core.run.outcome import RunOutcome, error_data, step_data
 from osiris_core.run.prepare import prepare
@@ -60,6 +61,7 @@ class RunOptions:
 
     target: str = "local"
     fresh: bool = False
+    bounds: Bounds = attrs.field(factory=Bounds)
     interrupts: Interrupts = attrs.field(factory=Interrupts)
     redactor: Redactor = attrs.field(factory=Redactor)
     listeners: tuple[Callable[[Mapping[str, Any]], None], ...] = ()
@@ -159,6 +161,9 @@ class _Run:
         self._chain: Chain | None = None
         self._state: RunState | None = None
         self._failpoints = Failpoints()
+        bounds = options.bounds
+        # A backfill must not take what an ordinary run has published for its own.
+        self._chained = digest([manifest.hash, attrs.asdict(bounds)]) if bounds.given else manifest.hash
 
     def execute(self, project: Project, registry: Registry, connect: Callable[[ManifestStep], Any]) -> RunOutcome:
         try:
@@ -179,7 +184,8 @@ class _Run:
     def _execute(self, project: Project, registry: Registry, connect: Callable[[ManifestStep], Any]) -> Outcome:
         manifest, session = self._manifest, self._session
         self._failpoints = Failpoints.from_environment(os.environ)
-        chain = join_chain(session.path.parent, manifest.hash, session.id, fresh=self._options.fresh)
+        check_bounds(manifest, self._options.bounds)
+        chain = join_chain(session.path.parent, self._chained, session.id, fresh=self._options.fresh)
         self._chain = chain
         session.write_file(f"manifest/{MANIFEST}", build_files(manifest)[MANIFEST])
         started = RunStarted(
@@ -209,6 +215,7 @@ class _Run:
             failpoints=self._failpoints,
             limits=self._limits,
             steps=self._steps,
+            incrementals=plan_incremental(manifest, prepared, self._options.bounds),
         )
         return Execution(self._state, self._options.interrupts).execute()
 
@@ -257,7 +264,7 @@ class _Run:
         )
         self._session.close(self._document(made))
         if status is Status.SUCCEEDED:
-            leave_chain(self._session.path.parent, self._manifest.hash, self._session.id)
+            leave_chain(self._session.path.parent, self._chained, self._session.id)
         return made
 
     def _settle(self, outcome: Outcome) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from arro3.core import Schema
 
-    from osiris_core.run.context import Budget
+    from osiris_core.run.context import Budget, StepContext
     from osiris_core.run.state import PreparedStep, RunState
     from osiris_core.run.units import Unit
 
@@ -93,6 +93,21 @@ class Attempt:
 
     def _run_driver(self, prepared: PreparedStep, inputs: Mapping[str, RowStream]) -> Batches:
         ctx = self._run.context(prepared, self._token, self._budget)
+        incremental = self._run.incrementals.get(prepared.id)
+        if incremental is None:
+            return self._open(prepared, inputs, ctx)
+        ctx.window = incremental.begin(lambda: self._context(incremental.writer), self._run.session)
+        source = self._open(prepared, inputs, ctx)
+        try:
+            return incremental.watch(source, ctx)
+        except BaseException:
+            source.close()
+            raise
+
+    def _context(self, prepared: PreparedStep) -> StepContext:
+        return self._run.context(prepared, self._token, self._budget)
+
+    def _open(self, prepared: PreparedStep, inputs: Mapping[str, RowStream], ctx: StepContext) -> Batches:
         config = prepared.config
         if prepared.partitioned and self._run.limits.partitions > 1:
             parts = open_parts(prepared, config=config, ctx=ctx, count=self._run.limits.partitions, token=self._token)
@@ -171,13 +186,18 @@ class Attempt:
     def _write(self, prepared: PreparedStep) -> None:
         inputs = self._inputs(prepared)
         (rows,) = self._streams[prepared.id]
-        ctx = self._run.context(prepared, self._token, self._budget)
+        ctx = self._context(prepared)
         driver = prepared.driver()
         config = prepared.config
+        incremental = self._run.incremental_into(prepared.id)
+        if incremental is not None:
+            ctx.state_source = incremental.load_state
         if prepared.staged:
             written = write_staged(
                 driver, config=config, rows=rows, ctx=ctx, session=self._run.session, confirm=self._confirm
             )
+            if incremental is not None and not written.already:
+                incremental.committed(self._run.session)
         else:
             written = write_plain(driver, config=config, inputs=inputs, rows=rows, ctx=ctx)
         state = self._run.steps[prepared.id]
@@ -229,6 +249,20 @@ class Attempt:
         culprit = self._culprit(None)
         if culprit is not None:
             raise culprit[1]
+        incremental = self._run.incremental_into(self._unit.root.id)
+        if incremental is not None:
+            taken = self._taken(incremental.extract.id)
+            incremental.confirm(taken, self._context(incremental.writer), self._run.session)
+
+    def _taken(self, step_id: str) -> int:
+        """Rows of ``step_id`` that the next step has taken, once it takes no more; -1 when a spool has them all."""
+        stream = self._given.get(step_id)
+        if stream is None:
+            return -1
+        if not stream.meter.ended:  # the next step wants no more: whether there are more shows when the source goes on
+            stream.close()
+            self._producers[step_id].join(STOP_SECONDS)
+        return stream.meter.rows
 
     def _count(self) -> None:
         """Take the meters over into what is known about the steps."""

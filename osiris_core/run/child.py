@@ -25,6 +25,7 @@ from osiris_core.project.settings import Loaded, Settings
 from osiris_core.run.api import RunOptions, run_manifest
 from osiris_core.run.executor import Interrupts
 from osiris_core.run.handed import HandedStore
+from osiris_core.run.incremental import Bounds
 from osiris_core.run.outcome import error_data, step_data
 from osiris_core.run.resources import limits_of
 from osiris_core.run.sandbox import apply
@@ -83,6 +84,7 @@ def run_request(request: Mapping[str, Any], say: Callable[[str, Any], None]) -> 
     options = RunOptions(
         target=request["target"],
         fresh=request["fresh"],
+        bounds=Bounds(**request["bounds"]),
         interrupts=interrupts,
         listeners=(lambda event: say("event", dict(event)),),
         notes=(note,),

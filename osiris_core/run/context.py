@@ -81,10 +81,11 @@ class StepContext:
         self._token = token
         self._failpoints = failpoints
         self.window: Window | None = None
+        self.state_source: Callable[[], LoadState | None] = lambda: None
 
     def load_state(self) -> LoadState | None:
         """What to note beside this load for an incremental extract."""
-        return None
+        return self.state_source()
 
     @property
     def scratch(self) -> Path:

@@ -178,6 +178,43 @@ class FilesRead:
 
 
 @attrs.frozen(kw_only=True)
+class IncrementalStarted:
+    """An incremental extract knows which rows it reads: ``lower <= cursor < upper``, null being no bound."""
+
+    step: str = _field(_STEP)
+    cursor: str = _field("The column that only grows.")
+    lower: str | None = _field("Where it begins.")
+    upper: str | None = _field("Where it ends.")
+    origin: str = _field(
+        "Why there: ``state``, ``initial`` (of the config), ``beginning``, ``full_refresh`` or ``backfill``."
+    )
+    state: str | None = _field("The last value that was loaded, as the destination has it.")
+
+
+@attrs.frozen(kw_only=True)
+class IncrementalRead:
+    """All rows of an incremental extract have passed."""
+
+    step: str = _field(_STEP)
+    rows: int = _field("Rows read.")
+    dropped: int = _field("Rows among them that an earlier load had appended already.")
+    last: str | None = _field("The largest value of the cursor, of these and all earlier rows.")
+
+
+@attrs.frozen(kw_only=True)
+class StateCommitted:
+    """The destination has noted, together with the rows, how far an incremental extract has come."""
+
+    step: str = _field("The write step's id.")
+    extract: str = _field("The extract's id.")
+    key: str = _field("The name of the state in the destination.")
+    cursor: str = _field("The column.")
+    type: str = _field("What kind of values it has.")
+    value: str = _field("The last value loaded.")
+    rows_known: int = _field("Rows at the end that are remembered, to tell them from new ones.")
+
+
+@attrs.frozen(kw_only=True)
 class StepFinished:
     """A step came to its end; its rows have been taken over."""
 
@@ -262,6 +299,9 @@ VOCABULARY: Final[tuple[type, ...]] = (
     SchemaChanged,
     TypeLost,
     FilesRead,
+    IncrementalStarted,
+    IncrementalRead,
+    StateCommitted,
     StepFinished,
     StepFailed,
     StepCancelled,

@@ -20,6 +20,8 @@ from pathlib import Path
 from queue import Empty
 from typing import TYPE_CHECKING, Any, Final
 
+import attrs
+
 from osiris_core.compile.form import to_data
 from osiris_core.diagnostics import Diagnostic, Position, Severity
 from osiris_core.errors import (
@@ -121,6 +123,7 @@ def _request(manifest: Manifest, ctx: TargetContext) -> bytes:
         "plugins": [info.id for info in ctx.registry.plugins if info.usable],
         "target": ctx.options.target,
         "fresh": ctx.options.fresh,
+        "bounds": attrs.asdict(ctx.options.bounds),
     }
     return json.dumps(document).encode()
 

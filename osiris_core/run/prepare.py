@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from osiris_core.errors import InvalidInput, PluginError
 from osiris_core.model.structure import structure
 from osiris_core.run.state import PreparedStep
 from osiris_core.run.units import consumers_of
-from osiris_core.spec.behave import Partitioned, Staged
+from osiris_core.spec.behave import KeepsState, Partitioned, Staged
 from osiris_core.spec.describe import Capability
 
 if TYPE_CHECKING:
@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from osiris_core.compile.manifest import Manifest, ManifestStep
     from osiris_core.plugins.registry import Registry
     from osiris_core.spec.describe import DriverSpec
+
+
+_PROTOCOLS: Final = (
+    (Capability.STAGED, Staged),
+    (Capability.PARTITIONED, Partitioned),
+    (Capability.KEEPS_STATE, KeepsState),
+)
 
 
 def prepare(manifest: Manifest, registry: Registry, connect: Callable[[ManifestStep], Any]) -> dict[str, PreparedStep]:
@@ -44,7 +51,7 @@ def prepare(manifest: Manifest, registry: Registry, connect: Callable[[ManifestS
 def _driver(component: str, registry: Registry) -> tuple[DriverSpec, Any]:
     spec = registry.driver(component)
     made = registry.load(spec.ref)
-    for capability, protocol in ((Capability.STAGED, Staged), (Capability.PARTITIONED, Partitioned)):
+    for capability, protocol in _PROTOCOLS:
         if capability in spec.capabilities and not _offers(made, protocol):
             raise PluginError(
                 "OSR-RUN-050", f"the driver of {component} ({spec.ref}) says it is '{capability}' but lacks its methods"

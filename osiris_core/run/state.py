@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from osiris_core.errors import OsirisError
     from osiris_core.run.cancel import CancelToken
     from osiris_core.run.failpoints import Failpoints
+    from osiris_core.run.incremental import IncrementalExtract
     from osiris_core.run.session import Session
     from osiris_core.run.spool import SpooledRows
 
@@ -116,8 +117,13 @@ class RunState:
     failpoints: Failpoints
     limits: Limits
     steps: Mapping[str, StepState]
+    incrementals: Mapping[str, IncrementalExtract] = attrs.field(factory=dict)
     spools: dict[str, SpooledRows] = attrs.field(factory=dict)
     lock: threading.Lock = attrs.field(factory=threading.Lock)
+
+    def incremental_into(self, step_id: str) -> IncrementalExtract | None:
+        """The incremental extract whose state the write step ``step_id`` keeps."""
+        return next((one for one in self.incrementals.values() if one.writer.id == step_id), None)
 
     def load_id(self, step_id: str) -> str:
         """What identifies the change of ``step_id`` to its destination, equal in every retry and re-run of it."""

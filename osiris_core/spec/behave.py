@@ -268,11 +268,18 @@ class KeepsState(Protocol):
     """A ``Staged`` writer whose commit row holds an incremental extract's state: state and data cannot part."""
 
     def read_state(self, *, step_id: str, config: Any, key: str, ctx: DriverContext) -> str | None:
-        """The text of the newest ``LoadState`` of ``key`` in the destination of ``config``, None without one."""
+        """The text of the newest ``LoadState`` of ``key`` in the destination of ``config``, None without one.
+
+        Newest is what was noted last, whatever clocks say. None, too, when the table (or folder) that ``config`` names
+        is not there: its state is gone with its rows, and the next load begins anew.
+        """
         ...
 
     def write_state(self, *, step_id: str, config: Any, state: LoadState, ctx: DriverContext) -> None:
-        """Note a state without any rows, as a commit row of its own (``osiris state set`` and ``reset``)."""
+        """Note a state without any rows, as a commit row of its own (``osiris state set`` and ``reset``).
+
+        ``ctx.load_id`` is new each time. Refused where there is no table yet: ``read_state`` would not find it.
+        """
         ...
 
 

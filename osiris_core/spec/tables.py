@@ -220,8 +220,13 @@ class Incremental:
 
 @attrs.frozen(kw_only=True)
 class Window:
-    """Which rows of an incremental extract a run wants: ``lower <= cursor < upper``. Bounds are texts that the source
-    casts to the cursor's type; None is no bound. A row whose cursor is NULL is wanted when there is no bound at all.
+    """Which rows of an incremental extract a run wants: ``lower <= cursor < upper``, None being no bound. A row whose
+    cursor is NULL is wanted when there is no bound at all. The runtime refuses rows from outside.
+
+    Bounds are texts that the source casts to the cursor's own type: digits of numbers, ``2026-03-01``,
+    ``2026-03-01 07:00:00.25`` (with ``+00:00`` at its end for a type with a zone), text (compared by its bytes), a UUID,
+    hexadecimal digits of bytes. Those of a state have that form; those of ``initial``, ``--since`` and ``--until`` are as
+    somebody wrote them.
     """
 
     cursor: str
@@ -231,7 +236,9 @@ class Window:
 
 @attrs.frozen(kw_only=True)
 class LoadState:
-    """What a writer notes beside a load for an incremental extract: whose it is, and a JSON text of the core's."""
+    """What a writer notes beside a load for an incremental extract: whose it is (at most 144 characters), and a JSON
+    text of the core's (at most 2 MB).
+    """
 
     key: str
     text: str

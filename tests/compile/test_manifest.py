@@ -28,6 +28,7 @@ def test_what_it_holds(shop):
         "schema": "main",
         "columns": None,
         "limit": None,
+        "incremental": None,
     }
     assert store.config["table"] == "big_orders"
     assert (store.connection.ref, store.connection.identity) == ("@duckdb.main", {"path": "${DB}"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from osiris_core.api import Problem, TableWriter, check_table_name, config, field
+from osiris_core.api import Incremental, Problem, TableWriter, check_table_name, config, field
 
 Value = str | int | float | bool | None
 """What can be bound to a placeholder; a date or decimal is bound as text and cast in the SQL."""
@@ -75,6 +75,9 @@ class Extractor:
         default=None, doc="The columns of 'table' to read, in this order; all when not given."
     )
     limit: int | None = field(default=None, doc="Read at most so many rows.", minimum=0)
+    incremental: Incremental | None = field(
+        default=None, doc="Read only what is new since the last load into the same table; everything when not given."
+    )
 
     def check(self) -> Iterable[Problem]:
         """Either a query or a table, and nothing that belongs to the other."""
@@ -87,6 +90,8 @@ class Extractor:
             yield Problem(field=("query_params",), message="'query_params' belong to 'query'")
         if self.table is None and self.columns is not None:
             yield Problem(field=("columns",), message="'columns' belongs to 'table'; name the columns in the query")
+        if self.limit is not None and self.incremental is not None:
+            yield Problem(field=("limit",), message="'limit' would leave out rows that no later load reads")
         if self.columns is not None and not self.columns:
             yield Problem(field=("columns",), message="'columns' names no column", hint="leave it out to read all")
         if self.columns and len({name.casefold() for name in self.columns}) < len(self.columns):

@@ -11,14 +11,14 @@ from osiris_core.builtin.duckdb.database import database_path, file_error, wait_
 from osiris_core.builtin.duckdb.failures import query_failure
 from osiris_core.builtin.duckdb.hardened import ATTACHED, closed_connection
 from osiris_core.builtin.duckdb.processor import Bound, bind_select
-from osiris_core.builtin.duckdb.statement import Query, catalog_views, parse_select
+from osiris_core.builtin.duckdb.statement import Query, Select, catalog_views, parse_select
 from osiris_core.builtin.duckdb.stream import RelationStream
 from osiris_core.sqltext import quote_identifier
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from osiris_core.api import Dataset, DriverContext, Stream
+    from osiris_core.api import Dataset, DriverContext, Stream, Window
     from osiris_core.api import Schema as AnySchema
     from osiris_core.builtin.duckdb.config import Extractor
 
@@ -81,7 +81,37 @@ def _bind(connection: Any, config: Extractor, ctx: DriverContext, what: str) -> 
         select = attrs.evolve(select, sql=f"SELECT * FROM (\n{select.sql}\n) LIMIT {config.limit}")
     if select.volatile and config.query is not None:
         ctx.emit("duckdb.result_varies", because=list(select.volatile))
-    return bind_select(connection, select, config.query_params, what=what)
+    params = dict(config.query_params)
+    if ctx.window is not None:
+        select, bounds = _within(connection, select, params, ctx.window, what)
+        params |= bounds
+    return bind_select(connection, select, params, what=what)
+
+
+def _within(
+    connection: Any, select: Select, params: Mapping[str, Any], window: Window, what: str
+) -> tuple[Select, dict[str, str]]:
+    """``select`` with the rows of ``window`` only, and the bounds as parameters: cast to the cursor's own type, so
+    that nothing is rounded and an index or a zone map can be used.
+    """
+    relation = connection.sql(select.sql, params=dict(params) or None)
+    types = {name.casefold(): (name, str(kind)) for name, kind in zip(relation.columns, relation.types, strict=True)}
+    del relation
+    if window.cursor.casefold() not in types:
+        listed = ", ".join(f"'{name}'" for name, _ in types.values())
+        raise DriverError(
+            "OSR-DUCKDB-006", f"{what} gives no column '{window.cursor}', which 'incremental' names; it has {listed}"
+        )
+    name, kind = types[window.cursor.casefold()]
+    value = "unhex({})" if kind == "BLOB" else f"CAST({{}} AS {kind})"
+    bounds = {"osiris__lower": window.lower, "osiris__upper": window.upper}
+    given = {key: text for key, text in bounds.items() if text is not None}
+    if not given:
+        return select, {}
+    cursor = quote_identifier(name)
+    compared = {"osiris__lower": ">=", "osiris__upper": "<"}
+    wanted = " AND ".join(f"{cursor} {compared[key]} {value.format(f'${key}')}" for key in given)
+    return attrs.evolve(select, sql=f"SELECT * FROM (\n{select.sql}\n) WHERE {wanted}"), given
 
 
 def _table_query(connection: Any, config: Extractor) -> str:

@@ -13,7 +13,7 @@ from osiris_core.sqltext import quote_identifier
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from osiris_core.api import Column, LoadPlan
+    from osiris_core.api import Column, LoadPlan, LoadState
     from osiris_core.builtin.duckdb.config import Writer
 
 LOADS: Final = f"{TARGET}.main._osiris_loads"
@@ -30,6 +30,7 @@ class Identity:
     load_id: str
     manifest_hash: str
     step: str
+    state: LoadState | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -58,12 +59,7 @@ def staged_name(position: int) -> str:
 
 def find_load(connection: Any, config: Writer, load_id: str) -> Report | None:
     """The report of a load that the attached file already has."""
-    known = connection.execute(
-        "SELECT count(*) FROM duckdb_tables() WHERE database_name = $name AND schema_name = 'main' "
-        "AND table_name = '_osiris_loads'",
-        {"name": TARGET},
-    ).fetchall()
-    if not known[0][0]:
+    if "load_id" not in _loads_columns(connection):
         return None
     found = connection.execute(
         f"SELECT target, rows, checksum FROM {LOADS} WHERE load_id = $load_id", {"load_id": load_id}
@@ -74,6 +70,62 @@ def find_load(connection: Any, config: Writer, load_id: str) -> Report | None:
     if target != shown(config):
         raise DriverError("OSR-DUCKDB-039", f"this load is recorded for '{target}', not for '{shown(config)}'")
     return Report(target=target, rows=rows, checksum=checksum)
+
+
+def find_state(connection: Any, key: str) -> str | None:
+    """The newest state of that key in the attached file."""
+    if "state" not in _loads_columns(connection):
+        return None
+    # The order of the rows, not of their times: a clock may be set back.
+    found = connection.execute(
+        f"SELECT state FROM {LOADS} WHERE state_key = $key AND state IS NOT NULL ORDER BY rowid DESC LIMIT 1",
+        {"key": key},
+    ).fetchall()
+    return found[0][0] if found else None
+
+
+def _loads_columns(connection: Any) -> set[str]:
+    """The columns of the attached file's commit rows; none when it has no such table."""
+    found = connection.execute(
+        "SELECT column_name FROM duckdb_columns() WHERE database_name = $name AND schema_name = 'main' "
+        "AND table_name = '_osiris_loads'",
+        {"name": TARGET},
+    ).fetchall()
+    return {name for (name,) in found}
+
+
+def create_loads(connection: Any) -> None:
+    """Make the table of the commit rows in the attached file, or give one of an older Osiris its new columns."""
+    connection.execute(
+        f"CREATE TABLE IF NOT EXISTS {LOADS} (load_id VARCHAR PRIMARY KEY, manifest_hash VARCHAR NOT NULL, "
+        "step VARCHAR NOT NULL, target VARCHAR NOT NULL, mode VARCHAR NOT NULL, rows BIGINT NOT NULL, "
+        "checksum VARCHAR, loaded_at TIMESTAMPTZ NOT NULL, state_key VARCHAR, state VARCHAR)"
+    )
+    missing = {"state_key", "state"} - _loads_columns(connection)
+    for name in sorted(missing):
+        connection.execute(f"ALTER TABLE {LOADS} ADD COLUMN {name} VARCHAR")
+
+
+def add_commit_row(
+    connection: Any, identity: Identity, *, target: str, mode: str, rows: int, checksum: str | None
+) -> None:
+    """Note a load in the attached file."""
+    state = identity.state
+    connection.execute(
+        f"INSERT INTO {LOADS} (load_id, manifest_hash, step, target, mode, rows, checksum, loaded_at, state_key, "
+        "state) VALUES ($load_id, $manifest_hash, $step, $target, $mode, $rows, $checksum, now(), $state_key, $state)",
+        {
+            "load_id": identity.load_id,
+            "manifest_hash": identity.manifest_hash,
+            "step": identity.step,
+            "target": target,
+            "mode": mode,
+            "rows": rows,
+            "checksum": checksum,
+            "state_key": state and state.key,
+            "state": state and state.text,
+        },
+    )
 
 
 class Load:
@@ -102,7 +154,7 @@ class Load:
     def apply(self, checksum: str) -> Outcome:
         """Change the table and add the commit row; the caller commits."""
         config = self._config
-        self._create_loads()
+        create_loads(self._connection)
         plan = make_plan(config, self._columns, read_columns(self._connection, config))
         self._reshape(plan)
         rows = self._prepare(plan)
@@ -115,7 +167,9 @@ class Load:
                 "OSR-DUCKDB-039",
                 f"'{shown(config)}' had {before} rows; {inserted} inserted and {deleted} deleted make {after}?",
             )
-        self._note(rows, checksum)
+        add_commit_row(
+            self._connection, self._identity, target=shown(config), mode=config.mode, rows=rows, checksum=checksum
+        )
         details: dict[str, Any] = {"mode": config.mode, "created": plan.create}
         if self._dropped:
             details["duplicates_dropped"] = self._dropped
@@ -129,13 +183,6 @@ class Load:
             details=details,
         )
         return Outcome(report=report, changes=plan.changes())
-
-    def _create_loads(self) -> None:
-        self._connection.execute(
-            f"CREATE TABLE IF NOT EXISTS {LOADS} (load_id VARCHAR PRIMARY KEY, manifest_hash VARCHAR NOT NULL, "
-            "step VARCHAR NOT NULL, target VARCHAR NOT NULL, mode VARCHAR NOT NULL, rows BIGINT NOT NULL, "
-            "checksum VARCHAR, loaded_at TIMESTAMPTZ NOT NULL)"
-        )
 
     def _reshape(self, plan: LoadPlan) -> None:
         if plan.create:
@@ -246,19 +293,6 @@ class Load:
     def _insert(self, plan: LoadPlan) -> int:
         columns = ", ".join(quote_identifier(theirs.name) for _, theirs in plan.pairs)
         return self._changed(f"INSERT INTO {self._table} ({columns}) SELECT {columns} FROM {_LOAD}")
-
-    def _note(self, rows: int, checksum: str) -> None:
-        self._connection.execute(
-            f"INSERT INTO {LOADS} (load_id, manifest_hash, step, target, mode, rows, checksum, loaded_at) VALUES "
-            "($load_id, $manifest_hash, $step, $target, $mode, $rows, $checksum, now())",
-            {
-                **attrs.asdict(self._identity),
-                "target": shown(self._config),
-                "mode": self._config.mode,
-                "rows": rows,
-                "checksum": checksum,
-            },
-        )
 
     def _changed(self, statement: str) -> int:
         ((count,),) = self._connection.execute(statement).fetchall()

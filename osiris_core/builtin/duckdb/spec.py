@@ -78,8 +78,15 @@ _EXTRACTOR = ComponentSpec(
                 "query_params": {"since": "2024-01-01"},
             },
         ),
+        Example(
+            title="What has changed since the last load",
+            config={"connection": "@duckdb.main", "table": "orders", "incremental": {"cursor": "updated_at"}},
+        ),
     ),
-    hints=("Prefer 'table' with 'columns' when no filter or join is needed.",),
+    hints=(
+        "Prefer 'table' with 'columns' when no filter or join is needed.",
+        "With 'incremental', write with 'mode: upsert' (or 'append', which needs incremental.primary_key).",
+    ),
     errors=(*errors.SQL, *errors.FILES, errors.TABLES[0]),
 )
 
@@ -144,7 +151,7 @@ def osiris_drivers() -> Iterable[DriverSpec]:
         DriverSpec(
             component=_WRITER.name,
             ref=f"{_PACKAGE}.writer:WriterDriver",
-            capabilities=frozenset({Capability.STAGED, Capability.BINDS}),
+            capabilities=frozenset({Capability.STAGED, Capability.BINDS, Capability.KEEPS_STATE}),
         ),
     )
 

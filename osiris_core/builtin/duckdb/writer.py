@@ -26,7 +26,16 @@ from osiris_core.builtin.duckdb.database import (
 )
 from osiris_core.builtin.duckdb.failures import interrupted, query_failure
 from osiris_core.builtin.duckdb.hardened import trusted_connection
-from osiris_core.builtin.duckdb.load import Identity, Load, Staged, find_load, staged_name
+from osiris_core.builtin.duckdb.load import (
+    Identity,
+    Load,
+    Staged,
+    add_commit_row,
+    create_loads,
+    find_load,
+    find_state,
+    staged_name,
+)
 from osiris_core.builtin.duckdb.table import TARGET, make_plan, read_columns, shown
 from osiris_core.run.cstream import export_stream
 from osiris_core.run.spool import SpooledRows, write_spool
@@ -36,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from osiris_core.api import Dataset, DriverContext, Stream
+    from osiris_core.api import Dataset, DriverContext, LoadState, Stream
     from osiris_core.api import Schema as AnySchema
     from osiris_core.builtin.duckdb.config import Writer
 
@@ -176,7 +185,9 @@ class WriterDriver:
 
     def _transaction(self, stage: Stage, state: _State, parts: list[SpooledRows], checksum: str) -> Report:
         ctx, connection = state.ctx, state.connection
-        identity = Identity(load_id=stage.load_id, manifest_hash=ctx.manifest_hash, step=state.step_id)
+        identity = Identity(
+            load_id=stage.load_id, manifest_hash=ctx.manifest_hash, step=state.step_id, state=ctx.load_state()
+        )
         staged = Staged(sql=_staged(connection, state.schema, parts), rows=sum(part.rows for part in parts))
         load = Load(connection, state.config, state.columns, staged, identity, memory=ctx.memory_limit)
         try:
@@ -212,6 +223,45 @@ class WriterDriver:
             state.connection.close()
             for spooled in state.parts.values():
                 spooled.remove()
+
+    def read_state(self, *, step_id: str, config: Writer, key: str, ctx: DriverContext) -> str | None:
+        """The newest state of ``key`` in the file; None, too, when the table that it belongs to is gone."""
+        del step_id
+        path = database_path(ctx.connection, ctx.project_root)
+        if not path.exists():
+            return None
+        connection = trusted_connection(ctx)
+        try:
+            with attached(connection, TARGET, path, read_only=True, ctx=ctx):
+                return find_state(connection, key) if read_columns(connection, config) is not None else None
+        except duckdb.Error as error:
+            raise query_failure(error, what=f"reading the state of '{shown(config)}'") from error
+        finally:
+            connection.close()
+
+    def write_state(self, *, step_id: str, config: Writer, state: LoadState, ctx: DriverContext) -> None:
+        """Note a state in a commit row without rows; refused where there is no table yet."""
+        path = database_path(ctx.connection, ctx.project_root)
+        if not path.exists():
+            raise file_error(FileNotFoundError("does not exist"), path, ctx.connection.path)
+        identity = Identity(load_id=ctx.load_id, manifest_hash=ctx.manifest_hash, step=step_id, state=state)
+        connection = trusted_connection(ctx)
+        try:
+            with attached(connection, TARGET, path, read_only=False, ctx=ctx):
+                if read_columns(connection, config) is None:
+                    raise DriverError(
+                        "OSR-DUCKDB-030",
+                        f"there is no table '{shown(config)}' yet, which the state would belong to",
+                        hint="say in the pipeline where the first load begins: `incremental: {initial: …}`",
+                    )
+                connection.execute("BEGIN TRANSACTION")
+                create_loads(connection)
+                add_commit_row(connection, identity, target=shown(config), mode="state", rows=0, checksum=None)
+                connection.execute("COMMIT")
+        except duckdb.Error as error:
+            raise query_failure(error, what=f"noting the state of '{shown(config)}'") from error
+        finally:
+            connection.close()
 
 
 class _Empty:

@@ -1,0 +1,280 @@
+"""The cursor of an incremental extract, taken from the batches as they pass, with DuckDB's own types and order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+from arro3.core import Array, DataType, RecordBatch, Schema, Table
+
+from osiris_core.builtin.duckdb.carriers import refuse_unreadable, restored
+from osiris_core.builtin.duckdb.hardened import trusted_connection
+from osiris_core.diagnostics import did_you_mean
+from osiris_core.errors import DriverError
+from osiris_core.run.cursor_state import MAX_KEYS
+from osiris_core.run.cursors import MEASURED, Kind, before, canonical, order
+from osiris_core.sqltext import quote_identifier
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from osiris_core.builtin.duckdb.hardened import Resources
+    from osiris_core.spec.tables import Window
+
+_KINDS: Final[Mapping[str, Kind]] = {
+    **dict.fromkeys(
+        (f"{sign}{size}int" for sign in ("", "u") for size in ("tiny", "small", "big", "huge")), Kind.INTEGER
+    ),
+    **dict.fromkeys(("integer", "uinteger"), Kind.INTEGER),
+    "decimal": Kind.DECIMAL,
+    **dict.fromkeys(("float", "double"), Kind.FLOAT),
+    "date": Kind.DATE,
+    **dict.fromkeys(("timestamp", "timestamp_s", "timestamp_ms", "timestamp_ns"), Kind.TIMESTAMP),
+    **dict.fromkeys(("timestamp with time zone", "timestamptz_ns"), Kind.TIMESTAMPTZ),
+    "varchar": Kind.TEXT,
+    "uuid": Kind.UUID,
+    "blob": Kind.BINARY,
+}
+_PRUNE: Final = 2 * MAX_KEYS
+_NO_COLUMN: Final = "OSR-RUN-082"
+_NO_CURSOR: Final = "OSR-RUN-083"
+_OUTSIDE: Final = "OSR-RUN-084"
+_TOO_MANY: Final = "OSR-RUN-085"
+
+
+@attrs.frozen(kw_only=True)
+class Wanted:
+    """What to look for: the cursor's ``window`` and ``lag``; ``keys`` of a row when rows are to be told apart, whose
+    ``known`` digests were loaded before, up to ``top``.
+    """
+
+    step: str
+    window: Window
+    lag: float | None = None
+    keys: tuple[str, ...] = ()
+    known: frozenset[str] = frozenset()
+    top: str | None = None
+
+
+class CursorMeter:
+    """Takes every batch of one extract; then knows the largest cursor and the rows at it. Used by one thread at a time.
+
+    ``top`` is the largest cursor so far (at first, that of earlier loads), ``met`` whether a row had one.
+    """
+
+    def __init__(self, schema: Schema, wanted: Wanted, resources: Resources) -> None:
+        self.top = wanted.top
+        self.met = False
+        self.rows = 0
+        self.dropped = 0
+        self._wanted = wanted
+        refuse_unreadable(schema, what=f"the rows of '{wanted.step}'")
+        self._at = [_position(schema, name, wanted.step) for name in (wanted.window.cursor, *wanted.keys)]
+        self._connection = trusted_connection(resources)
+        self._positions = Array([], DataType.int64())
+        self._kept = 0
+        self._limit = _PRUNE
+        try:
+            self._prepare(schema)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the engine; safe to call more than once."""
+        self._connection.close()
+
+    def take(self, batch: RecordBatch) -> RecordBatch:
+        """``batch``, without the rows that were loaded before; DriverError for a cursor that cannot be."""
+        self._connection.register("osiris_batch", self._columns(batch))
+        try:
+            top = self._measure()
+            self.rows += batch.num_rows
+            if top is None or not self._wanted.keys:
+                return batch
+            self._remember()
+            return self._without_known(batch)
+        finally:
+            self._connection.unregister("osiris_batch")
+
+    def ties(self) -> tuple[str, ...]:
+        """The digests of the rows that are read again next time, known or new; DriverError when they are too many."""
+        if not self._wanted.keys or self.top is None:
+            return ()
+        self._prune()
+        if self._kept > MAX_KEYS:
+            since = "" if self._wanted.lag is None else f" or at most {self._wanted.lag:g} before it"
+            raise DriverError(
+                _TOO_MANY,
+                f"{self._kept:,} rows of '{self._wanted.step}' have the last value of the cursor{since}; "
+                f"'mode: append' tells at most {MAX_KEYS:,} from new ones",
+                hint="use 'mode: upsert', a finer cursor, or a shorter lag",
+            )
+        return tuple(digest for (digest,) in self._connection.execute("SELECT digest FROM kept").fetchall())
+
+    def _prepare(self, schema: Schema) -> None:
+        connection = self._connection
+        fields = [schema.field(at) for at in self._at]
+        named = [field.with_name(f"c{at}") for at, field in enumerate(fields)]
+        self._shape = Schema([*named, RecordBatch.from_arrays([self._positions], names=["p"]).schema.field(0)])
+        self._items = ", ".join(
+            f"{restored(connection, field, quote_identifier(field.name))} AS {field.name}" for field in named
+        )
+        empty = Table.from_batches([], schema=self._shape)
+        connection.register("osiris_batch", empty)
+        relation = connection.sql(f"SELECT {self._items} FROM osiris_batch")
+        kind = relation.types[0]
+        del relation
+        connection.unregister("osiris_batch")
+        self._type = str(kind)
+        self.kind = self._kind(kind)
+        text = "lower(hex({}))" if self.kind is Kind.BINARY else "CAST({} AS VARCHAR)"
+        self._text = text.format
+        self._value = ("unhex({})" if self.kind is Kind.BINARY else f"CAST({{}} AS {self._type})").format
+        self._read_again = f"($since IS NULL OR c0 >= {self._value('$since')})"
+        self._bounds = (self._bound(self._wanted.window.lower), self._bound(self._wanted.window.upper))
+        if not self._wanted.keys:
+            return
+        parts = " || ".join(
+            f"coalesce(strlen(CAST(c{at} AS VARCHAR)) || ':' || CAST(c{at} AS VARCHAR), '-')"
+            for at in range(len(self._at))
+        )
+        # Twelve bytes of MD5: two different rows have one digest in one of 10^28 pairs.
+        self._digest = f"left(to_base64(unhex(md5({parts}))), 16)"
+        connection.execute(f"CREATE TABLE kept (c0 {self._type}, digest VARCHAR)")
+        connection.execute("CREATE TABLE known AS SELECT unnest($known::VARCHAR[]) AS digest", {"known": self._known()})
+
+    def _known(self) -> list[str]:
+        return list(self._wanted.known)
+
+    def _kind(self, kind: Any) -> Kind:
+        """What the cursor is, when it can be one."""
+        found = _KINDS.get(kind.id) if str(kind) != "JSON" else None
+        name, step = self._wanted.window.cursor, self._wanted.step
+        if found is None:
+            raise DriverError(
+                _NO_CURSOR,
+                f"column '{name}' of '{step}' has the type {kind}, whose values cannot be a cursor",
+                hint="use a column of numbers, dates, times, text, UUIDs or bytes",
+            )
+        if self._wanted.lag is not None and found not in MEASURED:
+            raise DriverError(
+                _NO_CURSOR,
+                f"column '{name}' of '{step}' is a {found}: there is nothing a lag before it",
+                hint="leave 'lag' out, or use a cursor of numbers, dates or times",
+            )
+        return found
+
+    def _bound(self, text: str | None) -> str | None:
+        if text is None:
+            return None
+        try:
+            return canonical(self.kind, text)
+        except ValueError as error:
+            name = self._wanted.window.cursor
+            raise DriverError(_NO_CURSOR, f"'{text:.100}' is no value of the cursor '{name}': {error}") from error
+
+    def _columns(self, batch: RecordBatch) -> Table:
+        """The cursor, the keys and each row's position, as a table that DuckDB can read."""
+        if len(self._positions) < batch.num_rows:
+            self._positions = Array(range(batch.num_rows), DataType.int64())
+        arrays = [batch.column(at) for at in self._at]
+        positions = self._positions.slice(0, batch.num_rows)
+        return Table.from_batches([RecordBatch.from_arrays([*arrays, positions], schema=self._shape)])
+
+    def _measure(self) -> str | None:
+        """The batch's largest cursor; raises for rows that nobody asked for."""
+        odd = "count(*) FILTER (NOT isfinite(c0))" if self.kind is Kind.FLOAT else "0"
+        lower, upper = self._bounds
+        below = "0" if lower is None else f"count(*) FILTER (c0 < {self._value('$lower')})"
+        above = "0" if upper is None else f"count(*) FILTER (c0 >= {self._value('$upper')})"
+        ((top, nulls, odds, out),) = self._connection.execute(
+            f"SELECT {self._text('max(c0)')}, count(*) - count(c0), {odd}, {below} + {above} "
+            f"FROM (SELECT {self._items} FROM osiris_batch)",
+            {name: text for name, text in (("lower", lower), ("upper", upper)) if text is not None} or None,
+        ).fetchall()
+        self._judge(top, nulls, odds, out)
+        if top is None:
+            return None
+        try:
+            top = canonical(self.kind, top)
+        except ValueError as error:
+            raise self._refused(f"holds '{top:.100}', which cannot be the last value of a cursor: {error}") from error
+        self.met = True
+        if self.top is None or order(self.kind, top) > order(self.kind, self.top):
+            self.top = top
+        return str(top)
+
+    def _judge(self, top: str | None, nulls: int, odds: int, out: int) -> None:
+        if odds:
+            raise self._refused("holds NaN or infinity, which nothing comes after")
+        window = self._wanted.window
+        bounded = window.lower is not None or window.upper is not None
+        if out or (nulls and bounded):
+            what = f"{out} rows outside of what was asked for" if out else f"{nulls} rows without a cursor"
+            raise DriverError(
+                _OUTSIDE,
+                f"'{self._wanted.step}' gave {what} ({window.lower or '…'} <= {window.cursor} < {window.upper or '…'}; "
+                f"largest: {top})",
+                hint="the source compares this column in another way than by its values (a collation?); use another "
+                "cursor, or report it to the author of the component",
+            )
+
+    def _refused(self, why: str) -> DriverError:
+        return DriverError(_NO_CURSOR, f"column '{self._wanted.window.cursor}' of '{self._wanted.step}' {why}")
+
+    def _remember(self) -> None:
+        """Keep the digests of the rows that will be read again."""
+        added = self._connection.execute(
+            f"INSERT INTO kept SELECT c0, {self._digest} FROM (SELECT {self._items} FROM osiris_batch) "
+            f"WHERE {self._read_again}",
+            self._since(),
+        ).fetchall()
+        self._kept += added[0][0]
+        if self._kept > self._limit:
+            self._prune()
+
+    def _prune(self) -> None:
+        self._connection.execute(
+            f"CREATE OR REPLACE TABLE kept AS SELECT any_value(c0) AS c0, digest FROM kept "
+            f"WHERE {self._read_again} GROUP BY digest",
+            self._since(),
+        )
+        ((self._kept,),) = self._connection.execute("SELECT count(*) FROM kept").fetchall()
+        self._limit = max(_PRUNE, 2 * self._kept)
+
+    def _since(self) -> dict[str, str | None]:
+        assert self.top is not None
+        return {"since": before(self.kind, self.top, self._wanted.lag)}
+
+    def _without_known(self, batch: RecordBatch) -> RecordBatch:
+        if not self._wanted.known or self._wanted.top is None:
+            return batch
+        rows = self._connection.execute(
+            f"SELECT p FROM (SELECT {self._items}, p FROM osiris_batch) WHERE c0 <= {self._value('$top')} "
+            f"AND {self._digest} IN (SELECT digest FROM known)",
+            {"top": self._wanted.top},
+        ).fetchall()
+        if not rows:
+            return batch
+        self.dropped += len(rows)
+        gone = {at for (at,) in rows}
+        return batch.take(Array([at for at in range(batch.num_rows) if at not in gone], DataType.int64()))
+
+
+def _position(schema: Schema, name: str, step: str) -> int:
+    names: Sequence[str] = schema.names
+    if name in names:
+        return names.index(name)
+    same = [at for at, one in enumerate(names) if one.casefold() == name.casefold()]
+    if len(same) == 1:
+        return same[0]
+    raise DriverError(
+        _NO_COLUMN,
+        f"the rows of '{step}' have no column '{name}', which 'incremental' names",
+        hint=did_you_mean(name, names) or f"they have {_listed(names)}",
+    )
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)

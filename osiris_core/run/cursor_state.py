@@ -1,0 +1,99 @@
+"""What is remembered of an incremental extract, and the text in which a writer keeps it.
+
+The text is canonical JSON: ``{"version": 1, "cursor", "type", "value", "keys", "by", "source"}``. ``value`` is the
+largest cursor that was loaded, as :mod:`osiris_core.run.cursors` writes it; null after a reset. ``keys`` are digests of
+the rows at that value (with ``lag``, from that far before), by which rows that are read again are told from new ones;
+``by`` names the columns they are made of. ``source`` is what was read: a cursor of another table means something else.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from osiris_core.canonical import canonical_json, digest
+from osiris_core.errors import DriverError
+from osiris_core.run.cursors import Kind, canonical
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from osiris_core.compile.manifest import ManifestStep
+
+VERSION: Final = 1
+MAX_KEYS: Final = 100_000
+"""Digests that a state may hold; 2 MB of text."""
+
+DAMAGED: Final = "OSR-RUN-081"
+_SOURCE: Final = ("table", "schema", "database", "query_params")
+"""Fields of an extractor that say what its cursor is a cursor of. The text of a query is not among them: it may gain a
+column and still give the same rows."""
+
+
+@attrs.frozen(kw_only=True)
+class CursorState:
+    """Where an incremental extract stands. ``value`` is None after a reset; then ``kind`` is, too."""
+
+    cursor: str
+    kind: Kind | None = None
+    value: str | None = None
+    keys: tuple[str, ...] = ()
+    by: tuple[str, ...] = ()
+    source: Mapping[str, Any] = attrs.field(factory=dict)
+
+    def text(self) -> str:
+        """The text that a writer keeps; the same for the same state."""
+        return canonical_json(
+            {
+                "version": VERSION,
+                "cursor": self.cursor,
+                "type": None if self.kind is None else self.kind.value,
+                "value": self.value,
+                "keys": sorted(self.keys),
+                "by": list(self.by),
+                "source": dict(self.source),
+            }
+        )
+
+
+def read_text(text: str, *, key: str) -> CursorState:
+    """The state in ``text``; DriverError when it is none, or one of a later Osiris."""
+    try:
+        data = json.loads(text)
+        if data["version"] != VERSION:
+            raise DriverError(
+                DAMAGED,
+                f"the state '{key}' has the version {data['version']!r:.20}, which this Osiris does not know",
+                hint="use the Osiris that wrote it, or a later one",
+            )
+        kind = Kind(data["type"]) if data["type"] is not None else None
+        if kind is not None:
+            canonical(kind, data["value"])
+        return CursorState(
+            cursor=str(data["cursor"]),
+            kind=kind,
+            value=data["value"] if kind is not None else None,
+            keys=tuple(map(str, data["keys"])),
+            by=tuple(map(str, data["by"])),
+            source=dict(data["source"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DriverError(DAMAGED, f"the state '{key}' cannot be read: {error}") from error
+
+
+def source_of(step: ManifestStep) -> dict[str, Any]:
+    """What ``step`` reads, as far as a changed answer makes another cursor of the same name."""
+    found = {name: step.config[name] for name in _SOURCE if step.config.get(name) not in (None, {})}
+    if step.config.get("table") is None:
+        found = {"query": True, **{name: value for name, value in found.items() if name == "query_params"}}
+    return found
+
+
+def state_key(pipeline: str, step_id: str, destination: str) -> str:
+    """The name of a state, at most 144 characters: of the pipeline, the extract, and the destination it feeds.
+
+    Rows that go into another table are loaded there from the beginning.
+    """
+    return f"{pipeline}/{step_id}:{digest([destination])[:16]}"

@@ -1,0 +1,426 @@
+"""Incremental extracts of a run: where each begins, what passes, and the state that its writer keeps.
+
+The state is read from the destination before the extract starts and noted there by the publish of the rows that move
+it: it is never anywhere else, so that rows and state cannot part. Within a run, every attempt begins at the same place.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
+
+import attrs
+
+from osiris_core.errors import DriverError, InvalidInput
+from osiris_core.oml.destination import destination_of
+from osiris_core.run.cursor_state import CursorState, read_text, source_of, state_key
+from osiris_core.run.cursors import before, canonical
+from osiris_core.run.events import IncrementalRead, IncrementalStarted, StateCommitted
+from osiris_core.run.layout import plain_batch, plain_schema
+from osiris_core.run.units import WRITE, consumers_of
+from osiris_core.spec.tables import Incremental, LoadState, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from arro3.core import RecordBatch, Schema
+
+    from osiris_core.builtin.duckdb.cursor import CursorMeter
+    from osiris_core.compile.manifest import Manifest
+    from osiris_core.run.context import StepContext
+    from osiris_core.run.producer import Batches
+    from osiris_core.run.session import Session
+    from osiris_core.run.state import PreparedStep
+
+APPEND: Final = "append"
+_OPTION: Final = "OSR-RUN-072"
+_CHANGED: Final = "OSR-RUN-080"
+_UNREAD: Final = "OSR-RUN-086"
+_MOVED: Final = "OSR-RUN-087"
+_NO_VALUE: Final = "OSR-RUN-088"
+_NOT_NOTED: Final = "OSR-RUN-089"
+
+
+@attrs.frozen(kw_only=True)
+class Bounds:
+    """What a run reads instead of going on from the state: everything, or a part that does not move the state."""
+
+    full_refresh: bool = False
+    since: str | None = None
+    until: str | None = None
+
+    @property
+    def backfill(self) -> bool:
+        """Whether the run reads a part of its own."""
+        return self.since is not None or self.until is not None
+
+    @property
+    def given(self) -> bool:
+        """Whether there is anything out of the ordinary."""
+        return self.full_refresh or self.backfill
+
+
+def check_bounds(manifest: Manifest, bounds: Bounds) -> None:
+    """Raise InvalidInput when ``bounds`` cannot be had of ``manifest``; looks at nothing else."""
+    if not bounds.given:
+        return
+    option = "--full-refresh" if bounds.full_refresh else "--since" if bounds.since is not None else "--until"
+    if bounds.full_refresh and bounds.backfill:
+        raise InvalidInput(
+            _OPTION, "--full-refresh reads everything; it takes no --since and no --until", hint="give one or the other"
+        )
+    pairs = incremental_pairs(manifest)
+    if not pairs:
+        raise InvalidInput(
+            _OPTION, f"{option}: no extract of '{manifest.name}' is incremental", hint="leave the option out"
+        )
+    steps = {step.id: step for step in manifest.steps}
+    for extract, writer in pairs.items():
+        if steps[writer].config.get("mode") == APPEND:
+            raise InvalidInput(
+                _OPTION,
+                f"{option}: '{writer}' appends, so the rows of '{extract}' that are there already would be there twice",
+                hint="write with 'mode: upsert' or 'delete_insert'; or empty the table and `osiris state reset`",
+            )
+
+
+def incremental_pairs(manifest: Manifest) -> dict[str, str]:
+    """Each incremental extract of ``manifest`` and the one write step that its rows reach."""
+    consumers = consumers_of(manifest)
+    modes = {step.id: step.mode for step in manifest.steps}
+    pairs = {}
+    for step in manifest.steps:
+        if not step.config.get("incremental") or step.needs:
+            continue
+        reached: set[str] = set()
+        pending = [step.id]
+        while pending:
+            at = pending.pop()
+            if at not in reached:
+                reached.add(at)
+                pending += consumers[at]
+        writers = [at for at in reached if modes[at] == WRITE]
+        if len(writers) == 1:
+            pairs[step.id] = writers[0]
+    return pairs
+
+
+@attrs.frozen(kw_only=True)
+class Began:
+    """Where an extract begins, why there, and the state that was found (None: none) with its text."""
+
+    window: Window
+    origin: str
+    state: CursorState | None
+    text: str | None
+
+
+@attrs.frozen(kw_only=True)
+class _Passed:
+    """What has passed: the largest cursor, whether there was one, the digests to remember, and the counts."""
+
+    kind: Any
+    top: str | None
+    met: bool
+    keys: tuple[str, ...]
+    rows: int
+    dropped: int
+
+
+class IncrementalExtract:
+    """One incremental extract and the writer it feeds. ``writer_context`` makes the writer's context when asked."""
+
+    def __init__(self, pipeline: str, extract: PreparedStep, writer: PreparedStep, bounds: Bounds) -> None:
+        config: Incremental = extract.config.incremental
+        self.extract = extract
+        self.writer = writer
+        self.config = config
+        self.appends = getattr(writer.config, "mode", None) == APPEND
+        self.key = state_key(pipeline, extract.id, _destination(writer))
+        self._bounds = bounds
+        self._lock = threading.Lock()
+        self._began: Began | None = None
+        self._passed: _Passed | None = None
+        self._given = 0
+        self._noted = False
+
+    # The state.
+
+    def read(self, ctx: StepContext) -> tuple[CursorState | None, str | None]:
+        """The state in the destination and its text; ``ctx`` is the writer's. None after a reset, too."""
+        text = self.writer.driver().read_state(step_id=self.writer.id, config=self.writer.config, key=self.key, ctx=ctx)
+        if text is None:
+            return None, None
+        state = read_text(text, key=self.key)
+        return (None if state.value is None else state), text
+
+    def write(self, state: CursorState, ctx: StepContext) -> None:
+        """Note ``state`` in the destination without any rows."""
+        noted = LoadState(key=self.key, text=state.text())
+        self.writer.driver().write_state(step_id=self.writer.id, config=self.writer.config, state=noted, ctx=ctx)
+
+    def made(self, **values: Any) -> CursorState:
+        """A state of this extract."""
+        by = self.config.primary_key if self.appends else None
+        return CursorState(cursor=self.config.cursor, by=by or (), source=source_of(self.extract.step), **values)
+
+    # Reading.
+
+    def begin(self, context: Callable[[], StepContext], session: Session) -> Window:
+        """Which rows to read; asks the destination once in a run."""
+        with self._lock:
+            if self._began is None:
+                state, text = self.read(context())
+                if state is not None and not self._bounds.full_refresh:
+                    self._require_same(state)
+                self._began = self.where(state, text)
+                began = self._began
+                session.emit(
+                    IncrementalStarted(
+                        step=self.extract.id,
+                        cursor=began.window.cursor,
+                        lower=began.window.lower,
+                        upper=began.window.upper,
+                        origin=began.origin,
+                        state=None if began.state is None else began.state.value,
+                    )
+                )
+            return self._began.window
+
+    def where(self, state: CursorState | None, text: str | None) -> Began:
+        """Where a run begins that finds ``state``."""
+        bounds, config = self._bounds, self.config
+        initial = None if config.initial is None else _text(config.initial)
+        lower, origin = initial, "beginning" if initial is None else "initial"
+        if bounds.backfill:
+            lower, origin = (bounds.since if bounds.since is not None else initial), "backfill"
+        elif bounds.full_refresh:
+            origin = "full_refresh"
+        elif state is not None and state.kind is not None and state.value is not None:
+            origin = "state"
+            try:
+                lower = before(state.kind, state.value, config.lag)
+            except ValueError as error:
+                raise DriverError(
+                    "OSR-RUN-083",
+                    f"the cursor '{config.cursor}' of '{self.extract.id}' takes no lag: {error}",
+                    hint="leave 'lag' out",
+                ) from error
+        window = Window(cursor=config.cursor, lower=lower, upper=bounds.until)
+        if state is not None and state.kind is not None and bounds.backfill:
+            window = attrs.evolve(window, lower=self._typed(state, lower), upper=self._typed(state, bounds.until))
+        return Began(window=window, origin=origin, state=state, text=text)
+
+    def watch(self, source: Batches, ctx: StepContext) -> Watched:
+        """``source``, each batch of which is looked at on its way."""
+        from osiris_core.builtin.duckdb.cursor import CursorMeter, Wanted
+
+        began = self._began
+        assert began is not None
+        before_ = began.state if began.origin == "state" else None
+        self._passed = None
+        schema = plain_schema(source.schema) or source.schema
+        wanted = Wanted(
+            step=self.extract.id,
+            window=began.window,
+            lag=self.config.lag,
+            keys=(self.config.primary_key or ()) if self.appends else (),
+            known=frozenset(before_.keys) if before_ is not None else frozenset(),
+            top=before_.value if before_ is not None else None,
+        )
+        meter = CursorMeter(schema, wanted, _Share(ctx))
+        try:
+            if before_ is not None and meter.kind is not before_.kind:
+                raise self._changed(
+                    f"the cursor '{self.config.cursor}' was a {before_.kind}, and is a {meter.kind} now"
+                )
+        except BaseException:
+            meter.close()
+            raise
+        return Watched(source, schema, meter, self._end)
+
+    def _end(self, meter: CursorMeter, given: int) -> None:
+        """Take over what ``meter`` knows once all rows have been read."""
+        self._given = given
+        self._passed = _Passed(
+            kind=meter.kind, top=meter.top, met=meter.met, keys=meter.ties(), rows=meter.rows, dropped=meter.dropped
+        )
+
+    # Writing.
+
+    def confirm(self, taken: int, ctx: StepContext, session: Session) -> None:
+        """Raise unless the state may be moved: every row has passed, and nobody else has moved it.
+
+        ``taken`` is how many rows the next step has taken; -1 when they went through a spool. ``ctx`` is the writer's.
+        """
+        passed, began = self._passed, self._began
+        assert began is not None
+        if passed is None or taken not in (-1, self._given):
+            raise DriverError(
+                _UNREAD,
+                f"not all rows of '{self.extract.id}' were read, so that its state cannot be moved; "
+                "nothing is published",
+                hint="a LIMIT, or a join with nothing, ends reading early; take the limit out, or read that step's "
+                "rows without 'incremental'",
+            )
+        if self.appends and passed.rows and passed.top is None and began.window.lower is None:
+            raise DriverError(
+                _NO_VALUE,
+                f"no row of '{self.extract.id}' has a value in '{self.config.cursor}': the next load would append all "
+                "of them again",
+                hint="choose another cursor, or 'mode: upsert'",
+            )
+        if self.read(ctx)[1] != began.text:
+            raise DriverError(
+                _MOVED,
+                f"the state of '{self.extract.id}' was changed while this run was reading; nothing is published",
+                hint="run it again; let no two runs of a pipeline overlap",
+            )
+        self._noted = False
+        session.emit(IncrementalRead(step=self.extract.id, rows=passed.rows, dropped=passed.dropped, last=passed.top))
+        if passed.dropped:
+            session.measure(self.extract.id, [("rows_dropped", passed.dropped, "rows")])
+
+    def load_state(self) -> LoadState | None:
+        """What the writer notes with its load; None in a backfill, which moves nothing."""
+        self._noted = True
+        state = self._after()
+        return None if state is None else LoadState(key=self.key, text=state.text())
+
+    def committed(self, session: Session) -> None:
+        """Say what has been noted; DriverError when the writer has not asked for it."""
+        if not self._noted:
+            raise DriverError(
+                _NOT_NOTED,
+                f"'{self.writer.step.component}' has published the rows of '{self.extract.id}' and not its state",
+                hint="report it to the author of the component",
+            )
+        state = self._after()
+        if state is None or state.kind is None or state.value is None:
+            return
+        session.emit(
+            StateCommitted(
+                step=self.writer.id,
+                extract=self.extract.id,
+                key=self.key,
+                cursor=state.cursor,
+                type=state.kind.value,
+                value=state.value,
+                rows_known=len(state.keys),
+            )
+        )
+
+    def _after(self) -> CursorState | None:
+        passed, began = self._passed, self._began
+        assert passed is not None
+        assert began is not None
+        if self._bounds.backfill:
+            return None
+        if not passed.met:
+            return began.state
+        return self.made(kind=passed.kind, value=passed.top, keys=passed.keys)
+
+    # What does not fit.
+
+    def _require_same(self, state: CursorState) -> None:
+        config = self.config
+        if state.cursor.casefold() != config.cursor.casefold():
+            raise self._changed(f"its cursor was '{state.cursor}', and is '{config.cursor}' now")
+        source = source_of(self.extract.step)
+        for name in sorted({*state.source, *source}):
+            if state.source.get(name) != source.get(name):
+                raise self._changed(f"'{name}' of the extract is another one now")
+        by = (config.primary_key or ()) if self.appends else ()
+        if by and state.by != by:
+            raise self._changed(f"rows were told apart by {_names(state.by)}, and shall be by {_names(by)} now")
+
+    def _changed(self, why: str) -> DriverError:
+        hint = (
+            "`osiris state set` says where to go on from; `osiris state reset` begins anew (empty the table first, "
+            "which this pipeline appends to)"
+            if self.appends
+            else "`osiris run --full-refresh` reads everything again; `osiris state set` says where to go on from"
+        )
+        return DriverError(_CHANGED, f"the state of '{self.extract.id}' does not fit any more: {why}", hint=hint)
+
+    def _typed(self, state: CursorState, text: str | None) -> str | None:
+        if text is None or state.kind is None:
+            return text
+        try:
+            return canonical(state.kind, text)
+        except ValueError as error:
+            raise InvalidInput(
+                _OPTION, f"'{text}' is no value of the cursor '{self.config.cursor}' ({state.kind}): {error}"
+            ) from error
+
+
+class Watched:
+    """The batches of an extract on their way, looked at by a meter; ``ended`` is told once the last one has passed."""
+
+    def __init__(
+        self, source: Batches, schema: Schema, meter: CursorMeter, ended: Callable[[CursorMeter, int], None]
+    ) -> None:
+        self._source = source
+        self._meter = meter
+        self._ended = ended
+        self._plain = schema if source.schema != schema else None
+        self.schema = schema
+
+    def __iter__(self) -> Iterator[RecordBatch]:
+        given = 0
+        for batch in self._source:
+            if not batch.num_rows:
+                continue
+            kept = self._meter.take(batch if self._plain is None else plain_batch(batch, self._plain))
+            if kept.num_rows:
+                given += kept.num_rows
+                yield kept
+        self._ended(self._meter, given)
+
+    def close(self) -> None:
+        """Let go of the source and of the meter."""
+        try:
+            self._source.close()
+        finally:
+            self._meter.close()
+
+
+class _Share:
+    """What the meter may use of an extract's share: one thread, and a scratch folder of its own."""
+
+    threads = 1
+
+    def __init__(self, ctx: StepContext) -> None:
+        self.memory_limit = min(ctx.memory_limit, 256 << 20)
+        self.scratch = ctx.scratch / "cursor"
+
+
+def plan_incremental(
+    manifest: Manifest, prepared: Mapping[str, PreparedStep], bounds: Bounds
+) -> dict[str, IncrementalExtract]:
+    """The incremental extracts of ``manifest`` by step."""
+    return {
+        extract: IncrementalExtract(manifest.name, prepared[extract], prepared[writer], bounds)
+        for extract, writer in incremental_pairs(manifest).items()
+    }
+
+
+def new_load_id() -> str:
+    """The load id of a state that is noted without a load."""
+    return uuid4().hex
+
+
+def _destination(writer: PreparedStep) -> str:
+    step = writer.step
+    ref = step.connection.ref if step.connection is not None else None
+    found = destination_of(step.id, step.mode, step.config, cls=type(writer.config), connection=ref)
+    return f"{found.what} {found.place}" if found is not None else step.id
+
+
+def _text(value: float | str) -> str:
+    return value if isinstance(value, str) else repr(value)
+
+
+def _names(names: tuple[str, ...]) -> str:
+    return ", ".join(f"'{name}'" for name in names) or "nothing"

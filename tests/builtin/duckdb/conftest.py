@@ -36,12 +36,17 @@ class Context:
         self.scratch.mkdir(exist_ok=True)
         self.memory_limit = 512 * 1024 * 1024
         self.threads = 2
+        self.window: Any = None
+        self.state: Any = None
         self.events: list[tuple[str, dict[str, Any]]] = []
         self.metrics: list[tuple[str, float, str]] = []
         self.points: list[str] = []
         self.raise_at: str | None = None
         self.cancelled = False
         self.actions: list[Any] = []
+
+    def load_state(self) -> Any:
+        return self.state
 
     def log_metric(self, name: str, value: float, unit: str) -> None:
         self.metrics.append((name, value, unit))

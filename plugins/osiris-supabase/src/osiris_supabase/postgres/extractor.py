@@ -1,0 +1,82 @@
+"""``supabase.extractor`` over a database connection."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from osiris_supabase.postgres.begin import begin
+from osiris_supabase.postgres.endpoint import endpoint_of
+from osiris_supabase.postgres.failures import ServerFailure
+from osiris_supabase.postgres.query import REFUSED, Select, make_select
+from osiris_supabase.postgres.reading import read_rows, schema_of
+from osiris_supabase.postgres.session import Session, open_session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from osiris_core.api import Dataset, DriverContext, Stream
+    from osiris_core.api import Schema as AnySchema
+    from osiris_supabase.config import Extractor
+
+
+class PostgresReader:
+    """Reads one state of the database in one transaction, as rows are asked for."""
+
+    def run(
+        self, *, step_id: str, config: Extractor, inputs: Mapping[str, Dataset], ctx: DriverContext
+    ) -> Mapping[str, Stream]:
+        """The rows of the table or query."""
+        del inputs
+        what = _what(step_id, config)
+        session = reading_session(ctx)
+        try:
+            with as_errors(what):
+                select = _select(session, config, ctx, what)
+                _tell(ctx, select)
+                return {"df": read_rows(session, select, config, ctx, what)}
+        except BaseException:
+            session.close()
+            raise
+
+    def bind(
+        self, *, step_id: str, config: Extractor, inputs: Mapping[str, AnySchema], ctx: DriverContext
+    ) -> Mapping[str, AnySchema]:
+        """The columns of the table or query."""
+        del inputs
+        what = _what(step_id, config)
+        session = reading_session(ctx)
+        try:
+            with as_errors(what):
+                return {"df": schema_of(_select(session, config, ctx, what), ctx, what)}
+        finally:
+            session.close()
+
+
+def reading_session(ctx: DriverContext) -> Session:
+    """A session of its own for one extract."""
+    return open_session(endpoint_of(ctx.connection, ctx.project_root), ctx.connection, check=ctx.check)
+
+
+@contextmanager
+def as_errors(what: str) -> Iterator[None]:
+    """What the server refuses as an error that names ``what``."""
+    try:
+        yield
+    except ServerFailure as failure:
+        raise failure.error(what, codes=REFUSED) from None
+
+
+def _select(session: Session, config: Extractor, ctx: DriverContext, what: str) -> Select:
+    begin(session, ctx.connection, read_only=True)
+    schema = config.schema if config.schema is not None else ctx.connection.schema
+    return make_select(session, config, schema, ctx.window, what=what)
+
+
+def _tell(ctx: DriverContext, select: Select) -> None:
+    columns = [{"name": plan.cast.name, "type": plan.type, "read_as": plan.shown} for plan in select.columns]
+    ctx.emit("supabase.read_plan", way="postgres", columns=columns)
+
+
+def _what(step_id: str, config: Any) -> str:
+    return f"the query of step '{step_id}'" if config.query is not None else f"reading table '{config.table}'"

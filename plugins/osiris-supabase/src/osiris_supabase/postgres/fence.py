@@ -1,0 +1,116 @@
+"""The fences around SQL that a pipeline brings: it reads, and does nothing else.
+
+1. It is one statement of a kind that reads (:mod:`osiris_sql.readonly`), in words that mean the same to the server.
+2. It calls no function that the server says is volatile, but for a few that only compute; nor one that runs SQL given
+   as text. The words are looked up in the server's own catalogue, whatever schema they are in.
+3. The server parses it as one statement with columns and without open parameters.
+4. It runs within ``COPY (…) TO STDOUT`` in a read-only transaction of a session opened for it, with a timeout.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlglot.errors import SqlglotError
+
+from osiris_core.api import DriverError
+from osiris_sql.readonly import parse_query
+
+if TYPE_CHECKING:
+    from osiris_supabase.postgres.session import Session
+
+_HARMLESS: Final = frozenset(
+    {"random", "random_normal", "clock_timestamp", "timeofday", "gen_random_uuid", "setseed"}
+    | {"uuidv4", "uuidv7", "uuid_generate_v1", "uuid_generate_v1mc", "uuid_generate_v4"}
+    | {"statement_timestamp", "pg_backend_pid", "pg_column_size", "pg_column_compression"}
+    | {"pg_table_size", "pg_relation_size", "pg_total_relation_size", "pg_indexes_size", "pg_database_size"}
+    | {"pg_tablespace_size", "pg_relation_filenode", "pg_size_pretty", "obj_description", "col_description"}
+    | {"gen_random_bytes", "gen_salt"}
+)
+"""Functions that the server calls volatile and that change nothing."""
+
+_REFUSED: Final = re.compile(
+    r"(database|schema|table|query|cursor)_to_xml(schema|_and_xmlschema)?|current_setting|txid_current"
+    r"|pg_current_xact_id|pg_export_snapshot|ts_stat|ts_rewrite|dblink.*|lo_.*|loread|lowrite|pg_read_.*|pg_ls_.*"
+    r"|pg_stat_file|pg_advisory_.*|pg_try_advisory_.*|pg_sleep.*|pg_file_.*|pg_logical_.*|set_config"
+)
+"""Functions that are refused whatever the server says of them: they run SQL given as text, or show its settings."""
+
+_SECRET: Final = frozenset(
+    {"pg_authid", "pg_shadow", "pg_user_mapping", "pg_user_mappings", "pg_subscription", "pg_largeobject"}
+    | {"pg_hba_file_rules", "pg_ident_file_mappings", "pg_file_settings", "pg_settings", "decrypted_secrets"}
+)
+"""Relations that hold passwords, keys, or the server's files."""
+
+_VOLATILE: Final = """
+SELECT DISTINCT lower(p.proname) FROM pg_catalog.pg_proc AS p
+WHERE lower(p.proname) = ANY ($1::text[]) AND p.provolatile = 'v' AND p.prokind = 'f'
+"""
+_OF_ROWS: Final = """
+SELECT DISTINCT lower(p.proname) FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_type AS t ON t.oid = p.proargtypes[0]
+WHERE lower(p.proname) = ANY ($1::text[]) AND p.provolatile = 'v' AND p.pronargs = 1 AND t.typtype IN ('c', 'p')
+"""
+_UNICODE: Final = re.compile(r"""[uU]&["']""")
+_OPENING: Final = re.compile(r"(?<![A-Za-z0-9_$])(?P<name>[A-Za-z_\u0080-\U0010ffff][\w$]*|\"(?:[^\"]|\"\")*\")\s*\(")
+
+
+def check_text(sql: str, what: str) -> None:
+    """Refuse what is not one reading statement, without asking a server."""
+    if _UNICODE.search(sql):
+        raise _refusal(what, 'it has text or names with Unicode escapes (U&"…")')
+    parse_query(sql, dialect="postgres")
+    named = {token.text.lower() for token in _tokens(sql, what)}
+    secret = sorted(named & _SECRET)
+    if secret:
+        raise _refusal(what, f"it names '{secret[0]}', which holds what no pipeline needs")
+
+
+def check_functions(session: Session, sql: str, what: str) -> None:
+    """Refuse calls of functions that do more than compute."""
+    called, dotted = _names(sql, what)
+    refused = sorted(name for name in called if _REFUSED.fullmatch(name))
+    volatile = _found(session, _VOLATILE, called) | _found(session, _OF_ROWS, dotted)
+    refused += sorted(volatile - _HARMLESS)
+    if refused:
+        raise DriverError("OSR-PG-026", f"{what} calls {refused[0]}(), which does more than compute")
+
+
+def check_shape(session: Session, sql: str, what: str) -> None:
+    """Let the server parse the statement: one, with columns, without open parameters."""
+    described = session.describe(sql)
+    if described.nparams:
+        raise DriverError("OSR-PG-027", f"{what} has the parameter $1", hint="write :name, and give it in query_params")
+    if not described.nfields:
+        raise _refusal(what, "it gives no columns")
+
+
+def _found(session: Session, sql: str, names: frozenset[str]) -> set[str]:
+    if not names:
+        return set()
+    array = "{" + ",".join('"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"' for name in sorted(names)) + "}"
+    return {str(name) for (name,) in session.rows(sql, array)}
+
+
+def _names(sql: str, what: str) -> tuple[frozenset[str], frozenset[str]]:
+    """The words before an opening parenthesis, which may be calls, and those behind a dot, which may be calls too."""
+    words = _tokens(sql, what)
+    called = {word.text.lower() for word, after in itertools.pairwise(words) if after.token_type.name == "L_PAREN"}
+    # The same from the text itself, strings and comments included: should the two readings differ, both are looked up.
+    called |= {name.strip('"').replace('""', '"').lower() for name in _OPENING.findall(sql)}
+    dotted = {after.text.lower() for word, after in itertools.pairwise(words) if word.token_type.name == "DOT"}
+    return frozenset(called), frozenset(dotted)
+
+
+def _tokens(sql: str, what: str) -> list[Any]:
+    from sqlglot import tokenize
+
+    try:
+        return tokenize(sql, read="postgres")
+    except SqlglotError as error:
+        raise _refusal(what, "it cannot be read") from error
+
+
+def _refusal(what: str, why: str) -> DriverError:
+    return DriverError("OSR-PG-020", f"{what} is refused: {why}")

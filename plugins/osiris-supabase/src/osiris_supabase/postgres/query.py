@@ -1,0 +1,196 @@
+"""The statement of an extract: a table's or the pipeline's own, with its values, its window and its limit."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from osiris_core.api import DriverError, placeholders, quote_identifier, rewrite
+from osiris_supabase.postgres.failures import ServerFailure
+from osiris_supabase.postgres.fence import check_functions, check_shape, check_text
+from osiris_supabase.postgres.types_in import TEXTS, ColumnPlan, column_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from osiris_core.api import Window
+    from osiris_supabase.config import Extractor, Value
+    from osiris_supabase.postgres.session import Session
+
+REFUSED: Final[Mapping[str, str]] = {
+    "0A": "OSR-PG-021",
+    "22": "OSR-PG-022",
+    "42": "OSR-PG-021",
+    "3F": "OSR-PG-021",
+    "25006": "OSR-PG-020",
+    "42501": "OSR-PG-008",
+}
+"""What the server's answers mean while it reads."""
+
+
+@attrs.frozen(kw_only=True)
+class Select:
+    """A statement that may be run, and how its columns are read. ``where`` picks a part of it."""
+
+    sql: str
+    columns: tuple[ColumnPlan, ...]
+
+    def copy(self) -> str:
+        """The statement that sends its rows."""
+        return f"COPY (\n{self.sql}\n) TO STDOUT"
+
+
+@attrs.frozen(kw_only=True)
+class Table:
+    """A relation that is there: its kind (``pg_class.relkind``), its name quoted, and its columns."""
+
+    kind: str
+    oid: int
+    quoted: str
+    columns: Mapping[str, str]
+
+
+def make_select(
+    session: Session, config: Extractor, schema: str, window: Window | None, *, what: str, part: str | None = None
+) -> Select:
+    """The statement for ``config``, fenced and described by the server; ``part`` is a condition of our own."""
+    if config.query is not None:
+        sql = _bound(session, config.query, config.query_params, what)
+        _fence(session, sql, what)
+    else:
+        sql = _table_sql(session, config, schema, what, part)
+    if window is not None:
+        sql = _windowed(session, sql, window, what)
+    if config.limit is not None:
+        sql = f"SELECT * FROM (\n{sql}\n) AS osiris_rows LIMIT {config.limit}"
+    return Select(sql=sql, columns=_columns(session, sql, config, what))
+
+
+def find_table(session: Session, schema: str, table: str) -> Table | None:
+    """The relation of this name, or None."""
+    found = session.rows(
+        "SELECT c.oid, c.relkind FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n "
+        "ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r','p','v','m','f')",
+        schema,
+        table,
+    )
+    if not found:
+        return None
+    oid, kind = found[0]
+    assert oid is not None
+    assert kind is not None
+    rows = session.rows(
+        "SELECT attname, pg_catalog.format_type(atttypid, atttypmod) FROM pg_catalog.pg_attribute "
+        "WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
+        oid,
+    )
+    return Table(
+        kind=kind,
+        oid=int(oid),
+        quoted=f"{quote_identifier(schema)}.{quote_identifier(table)}",
+        columns={str(name): str(kind) for name, kind in rows},
+    )
+
+
+def _table_sql(session: Session, config: Extractor, schema: str, what: str, part: str | None) -> str:
+    assert config.table is not None
+    table = find_table(session, schema, config.table)
+    if table is None:
+        raise DriverError("OSR-PG-024", f"there is no table '{config.table}' in schema '{schema}'")
+    wanted = config.columns if config.columns is not None else tuple(table.columns)
+    missing = [name for name in wanted if name not in table.columns]
+    if missing:
+        listed = ", ".join(f"'{name}'" for name in table.columns)
+        raise DriverError("OSR-PG-025", f"table '{config.table}' has no column '{missing[0]}'; it has {listed}")
+    sql = f"SELECT {', '.join(quote_identifier(name) for name in wanted)} FROM {table.quoted}"
+    conditions = [] if part is None else [part]
+    if config.where is not None:
+        condition = _bound(session, config.where, config.query_params, what)
+        # By itself it must be one condition: what closes our parenthesis would be a syntax error here.
+        check_text(f"SELECT 1 WHERE (\n{condition}\n)", what)
+        conditions.append(f"(\n{condition}\n)")
+    if conditions:
+        sql = f"{sql} WHERE {' AND '.join(conditions)}"
+    if config.where is not None:
+        _fence(session, sql, what)
+    return sql
+
+
+def _fence(session: Session, sql: str, what: str) -> None:
+    check_text(sql, what)
+    check_functions(session, sql, what)
+    try:
+        check_shape(session, sql, what)
+    except ServerFailure as failure:
+        raise failure.error(what, codes=REFUSED) from None
+
+
+def _bound(session: Session, sql: str, values: Mapping[str, Value], what: str) -> str:
+    """``sql`` with the values in place of its placeholders, as literals: COPY takes no parameters."""
+    missing = [name for name in placeholders(sql, dialect="postgres") if name not in values]
+    if missing:
+        raise DriverError("OSR-PG-027", f"{what} has the placeholder ':{missing[0]}', which query_params do not give")
+    return rewrite(sql, lambda name: _literal(session, values[name]), dialect="postgres")
+
+
+def _literal(session: Session, value: Value) -> str:
+    match value:
+        case None:
+            return "NULL"
+        case bool():
+            return "TRUE" if value else "FALSE"
+        case int():
+            return f"({value})"
+        case float():
+            return f"({value!r})" if math.isfinite(value) else f"('{value!r}'::float8)"
+        case _:
+            return session.literal(value)
+
+
+def _windowed(session: Session, sql: str, window: Window, what: str) -> str:
+    """``sql`` with the rows of the window only; bounds are compared as the cursor's own type, text byte by byte."""
+    if window.lower is None and window.upper is None:
+        return sql
+    described = _described(session, sql, what)
+    names = [described.fname(at).decode() for at in range(described.nfields)]
+    if window.cursor not in names:
+        listed = ", ".join(f"'{name}'" for name in names)
+        raise DriverError("OSR-PG-025", f"{what} has no column '{window.cursor}' for its cursor; it has {listed}")
+    oid = described.ftype(names.index(window.cursor))
+    ((kind,),) = session.rows("SELECT pg_catalog.format_type($1::oid, NULL)", oid)
+    column = quote_identifier(window.cursor)
+    if oid in TEXTS:
+        column, kind = f'{column} COLLATE "C"', "text"
+    conditions = [
+        f"{column} {operator} CAST({session.literal(bound)} AS {kind})"
+        for operator, bound in ((">=", window.lower), ("<", window.upper))
+        if bound is not None
+    ]
+    return f"SELECT * FROM (\n{sql}\n) AS osiris_rows WHERE {' AND '.join(conditions)}"
+
+
+def _columns(session: Session, sql: str, config: Extractor, what: str) -> tuple[ColumnPlan, ...]:
+    described = _described(session, sql, what)
+    names = [described.fname(at).decode() for at in range(described.nfields)]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DriverError("OSR-PG-023", f"{what} has two columns '{twice[0]}'")
+    if not names or "" in names:
+        raise DriverError("OSR-PG-023", f"{what} has {'a column without a name' if names else 'no columns'}")
+    kinds = [(described.ftype(at), described.fmod(at)) for at in range(described.nfields)]
+    items = ", ".join(f"pg_catalog.format_type({oid}, {modifier})" for oid, modifier in kinds)
+    (shown,) = session.rows(f"SELECT {items}")
+    as_text = config.special_values == "text"
+    return tuple(
+        column_plan(name, oid, modifier, str(kind), specials_as_text=as_text)
+        for name, (oid, modifier), kind in zip(names, kinds, shown, strict=True)
+    )
+
+
+def _described(session: Session, sql: str, what: str) -> Any:
+    try:
+        return session.describe(sql)
+    except ServerFailure as failure:
+        raise failure.error(what, codes=REFUSED) from None

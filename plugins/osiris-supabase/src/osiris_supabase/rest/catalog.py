@@ -1,0 +1,99 @@
+"""The tables of a schema as the Data API describes them: OpenAPI 2 at its root.
+
+It tells names, types without their lengths and scales, which columns must have a value, which have a default, and the
+primary key; a view looks like a table. What it says in words comes from comments in the database and is not believed.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from osiris_core.api import DriverError
+from osiris_supabase.rest.failures import Refused, raise_refusal
+
+if TYPE_CHECKING:
+    from osiris_supabase.rest.client import RestClient
+
+_KEY = "This is a Primary Key.<pk/>"
+
+
+@attrs.frozen(kw_only=True)
+class TableColumn:
+    """A column: PostgreSQL's name of its type without a modifier, and whether a row must give it a value."""
+
+    name: str
+    format: str
+    required: bool
+    key: bool
+
+
+@attrs.frozen(kw_only=True)
+class Table:
+    """A table or view, and the columns of its primary key in the order of its columns."""
+
+    name: str
+    columns: tuple[TableColumn, ...]
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The primary key; empty without one."""
+        return tuple(column.name for column in self.columns if column.key)
+
+    def column(self, name: str) -> TableColumn:
+        """The column of this name, which is spelt as in the table."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        listed = ", ".join(f"'{column.name}'" for column in self.columns)
+        raise DriverError("OSR-SUPA-111", f"table '{self.name}' has no column '{name}'; it has {listed}")
+
+
+def read_tables(client: RestClient) -> dict[str, Table]:
+    """All tables that the key's role may see, by name."""
+    what = "reading what tables there are"
+    try:
+        answer = client.root()
+    except Refused as refused:
+        if refused.refusal.status == 404:
+            raise DriverError(
+                "OSR-SUPA-114", "the Data API of this project does not describe its tables (its root is disabled)"
+            ) from None
+        raise_refusal(refused, what=what)
+    try:
+        definitions = json.loads(answer.body)["definitions"]
+        return {name: _table(name, definition) for name, definition in definitions.items()}
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        raise DriverError(
+            "OSR-SUPA-105", f"{what}: the answer is no description of tables ({len(answer.body)} bytes)"
+        ) from None
+
+
+def missing_table(client: RestClient, name: str) -> None:
+    """Return when there is no table ``name``; an error that says so when it is only hidden from the key's role."""
+    try:
+        client.read(name, (("limit", "0"),), lag=False)
+    except Refused as refused:
+        if refused.refusal.code in ("PGRST205", "42P01"):
+            return
+        raise_refusal(refused, what=f"looking for table '{name}'")
+    raise DriverError("OSR-SUPA-114", f"the Data API has table '{name}', but does not say what it looks like")
+
+
+def _table(name: str, definition: dict[str, Any]) -> Table:
+    required = set(definition.get("required") or ())
+    return Table(
+        name=name,
+        columns=tuple(
+            TableColumn(
+                name=column,
+                # A column of a domain or of an extension's type may have no format.
+                format=str(shape.get("format") or shape.get("type") or "text"),
+                required=column in required and "default" not in shape,
+                key=str(shape.get("description", "")).endswith(_KEY),
+            )
+            for column, shape in definition.get("properties", {}).items()
+        ),
+    )

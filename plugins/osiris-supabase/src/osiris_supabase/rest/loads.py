@@ -1,0 +1,74 @@
+"""Commit rows over the Data API: which loads a schema has, and the state of incremental extracts beside them."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from osiris_core.api import DriverError, Report
+from osiris_supabase.rest.client import parse_rows
+from osiris_supabase.rest.failures import Refused, raise_refusal
+from osiris_supabase.rest.names import columns
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from osiris_supabase.rest.catalog import Table
+    from osiris_supabase.rest.client import RestClient
+
+TABLE: Final = "_osiris_loads"
+_NEEDED: Final = frozenset(
+    {"load_id", "manifest_hash", "step", "target", "mode", "rows", "checksum", "loaded_at", "state_key", "state"}
+)
+
+
+def usable(table: Table | None) -> bool:
+    """Whether the table of commit rows is there, with all its columns."""
+    return table is not None and {column.name for column in table.columns} >= _NEEDED
+
+
+def find_load(client: RestClient, load_id: str, target: str) -> Report | None:
+    """The report of a load that is there."""
+    params = (
+        ("select", f'{columns(["target", "checksum"])},"rows"::text'),
+        ('"load_id"', f"eq.{load_id}"),
+        ("limit", "1"),
+    )
+    found = _read(client, params)
+    if not found:
+        return None
+    if found[0]["target"] != target:
+        raise DriverError("OSR-SUPA-129", f"this load is recorded for '{found[0]['target']}', not for '{target}'")
+    return Report(target=target, rows=int(found[0]["rows"]), checksum=found[0]["checksum"])
+
+
+def newest_state(client: RestClient, key: str, target: str) -> str | None:
+    """The newest state of an incremental extract."""
+    params = (
+        ("select", columns(["state"])),
+        ('"state_key"', f"eq.{key}"),
+        ('"target"', f"eq.{target}"),
+        ("order", '"loaded_at".desc,"load_id".desc'),
+        ("limit", "1"),
+    )
+    found = _read(client, params)
+    return None if not found else str(found[0]["state"])
+
+
+def note(client: RestClient, row: dict[str, Any]) -> None:
+    """Add a commit row; one of the same load that is there stays."""
+    row = {**row, "loaded_at": datetime.now(UTC).isoformat()}
+    params = (("columns", columns(row)), ("on_conflict", columns(["load_id"])))
+    try:
+        client.upsert(TABLE, params, json.dumps([row]).encode(), prefer="resolution=ignore-duplicates,return=minimal")
+    except Refused as refused:
+        raise_refusal(refused, what=f"adding the commit row to '{TABLE}'")
+
+
+def _read(client: RestClient, params: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
+    what = f"reading '{TABLE}'"
+    try:
+        return parse_rows(client.read(TABLE, params), what=what)
+    except Refused as refused:
+        raise_refusal(refused, what=what)

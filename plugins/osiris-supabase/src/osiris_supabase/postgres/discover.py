@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
-
 
 from osiris_core.api import (
     LONGEST,
@@ -22,6 +21,7 @@ from osiris_core.api import (
     ForeignKey,
     Index,
     Key,
+    OsirisError,
     Overlap,
     Sample,
     Spelling,
@@ -54,19 +54,19 @@ _KINDS: Final[Mapping[str, Any]] = {
     "f": "foreign table",
 }
 _ORDERED: Final = (
-    ("smallint", "integer", "bigint", "numeric", "real", "double precision", "money", "oid", "text", "name")
-    + ("character varying", "character", "date", "time", "interval", "inet")
-)  # fmt: skip
-_EQUAL: Final = ("boolean", "uuid", "bytea", "jsonb", "bit", "cidr", "macaddr", "int4range", "int8range")
-_SETTINGS: Final = (
-    "search_path = pg_catalog",
-    "timezone = 'UTC'",
-    "datestyle = 'ISO, YMD'",
-    "intervalstyle = 'postgres'",
-    "extra_float_digits = 1",
-    "bytea_output = 'hex'",
-    "synchronize_seqscans = off",
+    *("smallint", "integer", "bigint", "numeric", "real", "double precision", "money", "oid"),
+    *("text", "name", "character varying", "character", "date", "time", "interval", "inet"),
 )
+_EQUAL: Final = ("boolean", "uuid", "bytea", "jsonb", "bit", "cidr", "macaddr", "int4range", "int8range")
+_SETTINGS: Final = {
+    "search_path": "pg_catalog",
+    "timezone": "UTC",
+    "datestyle": "ISO, YMD",
+    "intervalstyle": "postgres",
+    "extra_float_digits": "1",
+    "bytea_output": "hex",
+    "synchronize_seqscans": "off",
+}
 _CANCELLED: Final = "57014"
 
 
@@ -256,18 +256,22 @@ class DatabaseReader:
         session = self._session
         self._ask("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         try:
-            for setting in _SETTINGS:
-                self._ask(f"SET LOCAL {setting}")
-            self._ask(f"SET LOCAL lock_timeout = {int(self._connection.lock_timeout * 1000)}")
-            # At least a millisecond: none would mean no limit.
-            self._ask(f"SET LOCAL statement_timeout = {max(1, int(self._deadline.remaining() * 1000))}")
+            settings = {
+                **_SETTINGS,
+                "lock_timeout": str(int(self._connection.lock_timeout * 1000)),
+                # At least a millisecond: none would mean no limit.
+                "statement_timeout": str(max(1, int(self._deadline.remaining() * 1000))),
+            }
+            wanted = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in settings.items())
+            self._ask(f"SELECT {wanted}")
             yield
         except TimeoutError:
             self.close()  # an answer may be under way, which nobody will read
             raise
         finally:
             if self._session is session:
-                session.run("ROLLBACK")
+                with suppress(ServerFailure, OsirisError):  # a session that is lost has nothing to end
+                    session.run("ROLLBACK")
 
     def _ask(self, sql: str, *values: str | None) -> list[Row]:
         assert self._session is not None

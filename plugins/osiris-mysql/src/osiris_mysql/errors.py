@@ -92,8 +92,8 @@ def failure(error: BaseException, what: str) -> OsirisError:
     """The error to raise for ``error`` of PyMySQL while doing ``what``; never text of a traceback or a password."""
     if isinstance(error, OsirisError):
         return error
-    found = meaning(error)
-    if "timed out" in str(error) or isinstance(error.__cause__ or error.__context__, TimeoutError):
+    found = _LOST if isinstance(error, OSError) else meaning(error)
+    if any(isinstance(one, TimeoutError) for one in (error, error.__cause__, error.__context__)):
         found = Meaning("OSR-MYSQL-007", connection=True, retriable=True)
     kind = ConnectionUnusable if found.connection else DriverError
     return kind(found.code, f"{what}: {said(error)}", retriable=found.retriable)

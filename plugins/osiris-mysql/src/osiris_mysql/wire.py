@@ -1,0 +1,201 @@
+"""Rows of the text protocol as batches of cells, found in the bytes of the socket with numpy.
+
+A row is a packet (three bytes of length, one that counts), or several when it is longer than 16 MB; in it each cell
+stands behind its length. Python only walks from packet to packet; everything within the rows is done for a whole column
+at a time. Format: https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_query_response_text_resultset.html
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+import numpy as np
+
+from osiris_sql.views import PADDING, Cells, padded, view_batch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from arro3.core import RecordBatch, Schema
+
+SIZE: Final = 4 << 20
+"""Bytes of rows that are read at a time."""
+
+_LONGEST: Final = 0xFFFFFF
+_HEADER: Final = 4
+_NULL: Final = 251
+_LAST_MARK: Final = 254
+_ERROR: Final = 0xFF
+_END: Final = 0xFE
+
+Bytes = np.ndarray[Any, np.dtype[np.uint8]]
+
+
+class Broken(Exception):
+    """What came is no row of the columns that were announced."""
+
+
+def read_rows(
+    readinto: Callable[[memoryview], int], schema: Schema, ended: Callable[[bytes], None], size: int = SIZE
+) -> Generator[RecordBatch, None, None]:
+    """The rows as batches of ``schema`` (see :mod:`osiris_sql.views`); ``readinto`` fills what it likes of a buffer.
+
+    ``ended`` gets the packet after the last row: the end of rows, or an error of the server's, which it raises.
+    """
+    packets = _Packets(readinto, size)
+    while True:
+        rows = packets.next_rows()
+        if rows.starts:
+            yield _batch(schema, rows)
+        if rows.last is not None:
+            ended(rows.last)
+            return
+        if rows.is_long:
+            yield _one_row(schema, packets.long_row())
+
+
+@attrs.define
+class _Rows:
+    """Complete rows in a buffer: where each packet's content starts, and where the last one ends."""
+
+    buffer: Bytes
+    starts: list[int]
+    end: int
+    last: bytes | None = None
+    is_long: bool = False
+
+
+class _Packets:
+    """The packets on a socket; a buffer's rest is carried over into the next one."""
+
+    def __init__(self, readinto: Callable[[memoryview], int], size: int) -> None:
+        self._readinto = readinto
+        self._size = size
+        self._rest = b""
+
+    def next_rows(self) -> _Rows:
+        """Rows until half a buffer is full of them, or the last row has come, or one that is too long for a buffer."""
+        buffer: Bytes = np.zeros(self._size + PADDING, dtype=np.uint8)
+        view = memoryview(buffer.data)[: self._size]
+        filled = len(self._rest)
+        view[:filled] = self._rest
+        rows = _Rows(buffer, [], 0)
+        while not self._walk(view, filled, rows) and rows.end < self._size // 2 and filled < self._size:
+            filled += self._fill(view[filled:])
+        self._rest = bytes(view[rows.end : filled]) if rows.last is None else b""
+        if rows.last is not None and rows.end + _HEADER + len(rows.last) != filled:
+            raise Broken("the server sent more after the last row")
+        return rows
+
+    def long_row(self) -> bytearray:
+        """The content of the row that comes next, however many packets it has."""
+        row = bytearray()
+        while True:
+            header = int.from_bytes(self._take(_HEADER)[:3], "little")
+            row += self._take(header)
+            if header < _LONGEST:
+                return row
+
+    def _walk(self, view: memoryview, filled: int, rows: _Rows) -> bool:
+        """Go on from ``rows.end`` over the packets that are complete; whether there are no more to be had."""
+        at, found, unpack = rows.end, rows.starts.append, _unpack
+        while at + _HEADER <= filled:
+            length = unpack(view, at)[0] & _LONGEST
+            start = at + _HEADER
+            if length + _HEADER > self._size or length == _LONGEST:
+                rows.is_long = True
+                break
+            if start + length > filled:
+                break
+            if not length:
+                raise Broken("a row has no content")
+            if view[start] >= _END and (view[start] == _ERROR or length < 9):
+                rows.last = bytes(view[start : start + length])
+                break
+            found(start)
+            at = start + length
+        rows.end = at
+        return rows.is_long or rows.last is not None
+
+    def _take(self, count: int) -> bytearray:
+        taken = bytearray(count)
+        filled = min(count, len(self._rest))
+        taken[:filled] = self._rest[:filled]
+        self._rest = self._rest[filled:]
+        with memoryview(taken) as view:
+            while filled < count:
+                filled += self._fill(view[filled:])
+        return taken
+
+    def _fill(self, view: memoryview) -> int:
+        count = self._readinto(view)
+        if not count:
+            raise Broken("the server closed the connection")
+        return count
+
+
+_unpack = struct.Struct("<I").unpack_from
+
+
+def _batch(schema: Schema, rows: _Rows) -> RecordBatch:
+    starts = np.array(rows.starts, dtype=np.int64)
+    numbers = rows.buffer[starts - 1]
+    if len(numbers) > 1 and not bool((np.diff(numbers) == 1).all()):
+        raise Broken("a packet of a row is missing")
+    ends = np.append(starts[1:] - _HEADER, rows.end)
+    return view_batch(schema, rows.buffer, _cells(rows.buffer, starts, ends, len(schema)), rows=len(starts))
+
+
+def _one_row(schema: Schema, row: bytearray) -> RecordBatch:
+    ends = np.array([len(row)], dtype=np.int64)
+    if row[0] == _ERROR:
+        raise Broken("an error longer than any")
+    buffer = padded(row)
+    return view_batch(schema, buffer, _cells(buffer, np.zeros(1, dtype=np.int64), ends, len(schema)), rows=1)
+
+
+def _cells(buffer: Bytes, starts: np.ndarray[Any, Any], ends: np.ndarray[Any, Any], columns: int) -> list[Cells]:
+    """Where the cells of rows lie, column by column."""
+    made = []
+    at = starts
+    try:
+        for _ in range(columns):
+            lengths = buffer[at].astype(np.int64)
+            at = at + 1
+            valid = None
+            if int(lengths.max()) >= _NULL:
+                valid = lengths != _NULL
+                at, lengths = _longer(buffer, at, np.where(valid, lengths, 0))
+                if bool(valid.all()):
+                    valid = None
+            made.append(Cells(at, lengths, valid))
+            at = at + lengths
+    except IndexError as error:
+        raise Broken("a cell ends beyond its row") from error
+    if not np.array_equal(at, ends):
+        raise Broken("the cells of a row do not end where the row does")
+    return made
+
+
+def _longer(
+    buffer: Bytes, at: np.ndarray[Any, Any], lengths: np.ndarray[Any, Any]
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Where cells start, and their lengths, where some lengths take two, three or eight bytes more."""
+    if int(lengths.max()) > _LAST_MARK:
+        raise Broken("a cell has an impossible length")
+    at, lengths = at.copy(), lengths.copy()
+    for mark, width in ((252, 2), (253, 3), (254, 8)):
+        (which,) = np.nonzero(lengths == mark)
+        if not len(which):
+            continue
+        value = np.zeros(len(which), dtype=np.int64)
+        for byte in range(width):
+            value |= buffer[at[which] + byte].astype(np.int64) << (8 * byte)
+        if bool((value < 0).any()):
+            raise Broken("a cell has an impossible length")
+        # A length of 252 to 254 bytes is now written as one, and must not be taken for a mark again.
+        lengths[which] = -value - 1
+        at[which] += width
+    return at, np.where(lengths < 0, -lengths - 1, lengths)

@@ -1,0 +1,232 @@
+"""The first of the fences around extract SQL: a parse that lets one plain query through and nothing else.
+
+What is parsed must be what the server runs. So comments go first, by the server's own rules: some servers run what
+stands in a comment, and where one begins differs. What is sent is the text without them. The other fences (a statement
+prepared by the server, a read-only transaction, time limits, the account's rights) are the plugins' own.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import attrs
+import sqlglot
+from sqlglot import Token, TokenType, exp
+from sqlglot.errors import SqlglotError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+MOST_BYTES: Final = 64 * 1024
+"""Longer SQL is refused: a parse takes seconds beyond it."""
+
+_FORBIDDEN: Final = (
+    exp.Into,
+    exp.Lock,
+    exp.DML,
+    exp.DDL,
+    exp.Command,
+    exp.Set,
+    exp.Copy,
+    exp.Parameter,
+    exp.PropertyEQ,
+    exp.NextValueFor,
+    exp.Hint,
+)
+_SAID: Final = {
+    exp.Into: "INTO",
+    exp.Lock: "a locking clause",
+    exp.Parameter: "a session variable",
+    exp.PropertyEQ: "an assignment ':='",
+    exp.NextValueFor: "NEXT VALUE FOR",
+    exp.Hint: "an optimizer hint",
+}
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_FIRST: Final = frozenset({"select", "with", "values", "("})
+
+_MYSQL: Final = re.compile(
+    r"(?P<keep>'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\"|`(?:[^`]|``)*`)"
+    r"|(?P<line>--(?=[ \t\r\n]|\Z)[^\n]*|\#[^\n]*)"
+    r"|(?P<run>/\*M?[!+])|(?P<block>/\*.*?\*/)"
+    r"|(?P<minus>--)|(?P<open>/\*|['\"`])",
+    re.DOTALL,
+)
+_POSTGRES: Final = re.compile(
+    r"(?P<keep>(?<![\w$])[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\""
+    r"|(?<![\w$])\$(?P<tag>(?:[^\W\d]\w*)?)\$.*?\$(?P=tag)\$)"
+    r"|(?P<line>--[^\n\r]*)|(?P<nested>/\*)|(?P<open>['\"])",
+    re.DOTALL,
+)
+_NESTING: Final = re.compile(r"/\*|\*/")
+
+
+class Refused(Exception):
+    """SQL that is no plain read; the text says why, for a message."""
+
+
+@attrs.frozen(kw_only=True)
+class Rules:
+    """What a plugin lets through. ``dialect`` is ``mysql`` or ``postgres``.
+
+    ``denied`` are names of functions that are refused wherever they are called. ``allowed`` are those let through
+    beyond the ones that the parser knows by itself; None lets every other name through, for a plugin that looks names
+    up (:attr:`Query.calls`). ``qualified`` says whether ``schema.function(…)`` is let through at all.
+    """
+
+    dialect: str
+    denied: frozenset[str]
+    allowed: frozenset[str] | None = None
+    qualified: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class Query:
+    """A query that passed. ``sql`` is what to send: its text without comments and final semicolons. ``calls`` are the
+    names before a parenthesis, with their schema: every function that is called, and some words that are none.
+    """
+
+    sql: str
+    tree: exp.Query
+    calls: frozenset[str]
+
+
+def read_only(sql: str, rules: Rules, *, also: Collection[str] = ()) -> Query:
+    """``sql`` as a query that only reads, or :class:`Refused`. ``also`` are function names that a person allowed,
+    ``schema.name`` for one of a schema.
+    """
+    if len(sql.encode("utf-8", "replace")) > MOST_BYTES:
+        raise Refused(f"it is longer than {MOST_BYTES // 1024} KB")
+    if _CONTROL.search(sql):
+        raise Refused("it holds control characters")
+    text = without_comments(sql, rules.dialect)
+    try:
+        tokens = sqlglot.tokenize(text, dialect=rules.dialect)
+        text, tokens = _one_statement(text, tokens)
+        trees = sqlglot.parse(text, dialect=rules.dialect)
+    except SqlglotError as error:
+        raise Refused(f"it cannot be parsed: {_first_line(error)}") from error
+    except RecursionError as error:
+        raise Refused("it is nested too deeply") from error
+    tree = trees[0] if len(trees) == 1 else None
+    if not isinstance(tree, exp.Query):
+        raise Refused("it is not one SELECT")
+    names = frozenset(name.casefold() for name in also)
+    calls = frozenset(_calls(tokens))
+    _check_calls(calls, rules, names)
+    _check_nodes(tree, rules, names)
+    return Query(sql=text, tree=tree, calls=calls)
+
+
+def check_condition(sql: str, dialect: str) -> None:
+    """Raise :class:`Refused` unless ``sql`` can stand between parentheses as one whole; what it does is checked with
+    the query that it becomes part of.
+    """
+    text = without_comments(sql, dialect)
+    try:
+        tokens = sqlglot.tokenize(text, dialect=dialect)
+    except SqlglotError as error:
+        raise Refused(f"it cannot be parsed: {_first_line(error)}") from error
+    depth = 0
+    for token in tokens:
+        depth += (token.token_type == TokenType.L_PAREN) - (token.token_type == TokenType.R_PAREN)
+        if depth < 0 or token.token_type == TokenType.SEMICOLON:
+            break
+    if depth or not tokens or any(token.token_type == TokenType.SEMICOLON for token in tokens):
+        raise Refused("it is not one condition")
+
+
+def without_comments(sql: str, dialect: str) -> str:
+    """``sql`` with a space for each comment, by the server's own rules of where one begins and ends.
+
+    Refuses comments that the server runs, and text whose end lies within a string or comment.
+    """
+    pattern = _MYSQL if dialect == "mysql" else _POSTGRES
+    pieces: list[str] = []
+    at = 0
+    while match := pattern.search(sql, at):
+        groups = match.groupdict()
+        if groups.get("run"):
+            raise Refused("it holds a comment that the server runs ('/*!', '/*M!' or '/*+')")
+        if groups.get("minus"):
+            raise Refused("'--' begins a comment only before a space; write '- -' for two minus signs")
+        if groups["open"]:
+            raise Refused(f"a {match.group()} is not closed")
+        keep = bool(groups["keep"])
+        pieces += (sql[at : match.end() if keep else match.start()], "" if keep else " ")
+        at = _nested_end(sql, match.end()) if groups.get("nested") else match.end()
+    return "".join((*pieces, sql[at:]))
+
+
+def _nested_end(sql: str, at: int) -> int:
+    depth = 1
+    while depth:
+        match = _NESTING.search(sql, at)
+        if match is None:
+            raise Refused("a comment is not closed")
+        depth += 1 if match.group() == "/*" else -1
+        at = match.end()
+    return at
+
+
+def _one_statement(text: str, tokens: list[Token]) -> tuple[str, list[Token]]:
+    """The text up to its final semicolons, and its tokens."""
+    while tokens and tokens[-1].token_type == TokenType.SEMICOLON:
+        text = text[: tokens[-1].start]
+        tokens = tokens[:-1]
+    if not tokens:
+        raise Refused("it is empty")
+    if any(token.token_type == TokenType.SEMICOLON for token in tokens):
+        raise Refused("it is more than one statement")
+    if tokens[0].text.casefold() not in _FIRST:
+        raise Refused(f"it begins with {tokens[0].text[:40]!r}, and only SELECT, WITH and VALUES read")
+    return text.strip(), tokens
+
+
+def _calls(tokens: list[Token]) -> Iterator[str]:
+    """The words before a parenthesis, in lower case, with what qualifies them."""
+    for at, token in enumerate(tokens[:-1]):
+        if tokens[at + 1].token_type == TokenType.L_PAREN and token.token_type not in (
+            TokenType.STRING,
+            TokenType.NUMBER,
+        ):
+            name = token.text
+            before = at - 1
+            while before > 0 and tokens[before].token_type == TokenType.DOT:
+                name = f"{tokens[before - 1].text}.{name}"
+                before -= 2
+            yield name.casefold()
+
+
+def _check_calls(calls: frozenset[str], rules: Rules, also: frozenset[str]) -> None:
+    for name in sorted(calls):
+        if name.rpartition(".")[2] in rules.denied and name not in also:
+            raise Refused(f"the function '{name}' does more than compute a value")
+
+
+def _check_nodes(tree: exp.Query, rules: Rules, also: frozenset[str]) -> None:
+    for node in tree.walk():
+        if isinstance(node, _FORBIDDEN):
+            said = next((text for kind, text in _SAID.items() if isinstance(node, kind)), type(node).__name__.upper())
+            raise Refused(f"it holds {said}")
+        if isinstance(node, exp.Func) and isinstance(node.parent, exp.Dot):
+            _check_qualified(node.parent, node, rules, also)
+        elif isinstance(node, (exp.Anonymous, exp.AnonymousAggFunc)):
+            _check_name(node.name.casefold(), rules, also)
+
+
+def _check_qualified(dot: exp.Dot, function: exp.Func, rules: Rules, also: frozenset[str]) -> None:
+    called = function.name if isinstance(function, exp.Anonymous) else function.sql_name()
+    name = f"{dot.this.name}.{called}".casefold()
+    if not rules.qualified and name not in also:
+        raise Refused(f"the function '{name}' is not known to be without side effects")
+
+
+def _check_name(name: str, rules: Rules, also: frozenset[str]) -> None:
+    if rules.allowed is not None and name not in rules.allowed and name not in also:
+        raise Refused(f"the function '{name}' is not known to be without side effects")
+
+
+def _first_line(error: Exception) -> str:
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    return text.strip().split("\n")[0].rstrip(". ") + "."

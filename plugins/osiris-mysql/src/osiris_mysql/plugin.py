@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from osiris_core.api import ConnectionSpec, hookimpl
+from osiris_core.api import ConnectionSpec, DiscovererSpec, hookimpl
 from osiris_mysql.connection import MySQLConnection
 
 OSIRIS_API = "1.0"
@@ -23,3 +23,9 @@ def osiris_connections() -> tuple[ConnectionSpec, ...]:
             example={"host": "db.example.org", "user": "osiris", "password": "${MYSQL_PASSWORD}", "database": "shop"},
         ),
     )
+
+
+@hookimpl
+def osiris_discoverers() -> tuple[DiscovererSpec, ...]:
+    """What is in a database."""
+    return (DiscovererSpec(family=FAMILY, ref="osiris_mysql.discover:MySQLDiscoverer"),)

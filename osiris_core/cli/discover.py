@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from osiris_core.cli.output import json_option, print_json, print_note, print_table, print_text, redactor, reporting
+from osiris_core.cli.printed import printed
 from osiris_core.cli.workspace import open_workspace
 from osiris_core.discovery.discover import Request
 from osiris_core.discovery.discover import discover as look
-from osiris_core.discovery.document import document, document_schema
+from osiris_core.discovery.document import document
 from osiris_core.display import counted, visible_line
 from osiris_core.project.connections import load_connections
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from osiris_core.cli.printed import Printed
     from osiris_core.discovery.discover import Discovery, FoundTable
     from osiris_core.discovery.relations import Relation
     from osiris_core.spec.catalog import ColumnInfo, ColumnProfile, Table
@@ -26,7 +27,7 @@ _TOP = 3
 
 
 @click.command()
-@click.argument("connection", metavar="@FAMILY.ALIAS", required=False)
+@click.argument("connection", metavar="@FAMILY.ALIAS")
 @click.option("--table", "tables", metavar="NAME", multiple=True, help="Only this table, in full; may be repeated.")
 @click.option(
     "--profile", is_flag=True, help="Count NULLs and distinct values, find least, greatest and most frequent."
@@ -49,17 +50,15 @@ _TOP = 3
     help="How old a kept result may be.",
 )
 @click.option("--refresh", is_flag=True, help="Use no kept result.")
-@click.option("--schema", "schema", is_flag=True, help="Print the JSON Schema of the --json document instead.")
 @json_option
 def discover(
-    connection: str | None,
+    connection: str,
     tables: tuple[str, ...],
     profile: bool,
     sample: int,
     timeout: float,
     max_age: float,
     refresh: bool,
-    schema: bool,
     as_json: bool,
 ) -> None:
     """Show the tables behind a connection, their columns, keys and relations, and what is in them.
@@ -67,12 +66,8 @@ def discover(
     Nothing is changed there. Lists and profiles are kept in the project's .osiris folder for as long as the schema is
     the same; rows are not kept. A relation that is not declared is a suggestion with a confidence.
     """
-    with reporting(as_json=as_json):
-        if schema:
-            print_json(document_schema())
-            return
-        if connection is None:
-            raise click.UsageError("Missing argument '@FAMILY.ALIAS'.")
+    masks = redactor()
+    with reporting(as_json=as_json, alone=True), printed(masks) as shown:
         workspace = open_workspace()
         registry = workspace.registry(notes=not as_json)
         request = Request(
@@ -84,8 +79,8 @@ def discover(
             project=workspace.project,
             environment=workspace.environment,
             registry=registry,
-            redactor=redactor(),
-            done=_progress(as_json=as_json),
+            redactor=masks,
+            done=_progress(shown, as_json=as_json),
         )
         if as_json:
             print_json(document(found))
@@ -93,9 +88,9 @@ def discover(
         _show(found, request)
 
 
-def _progress(*, as_json: bool) -> Callable[[str], None]:
+def _progress(shown: Printed, *, as_json: bool) -> Callable[[str], None]:
     """Each step as it is done, for whoever waits at a terminal."""
-    if as_json or not sys.stderr.isatty():
+    if as_json or not shown.terminal.isatty():
         return lambda _: None
     return lambda step: print_note(visible_line(step))
 

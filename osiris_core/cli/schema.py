@@ -10,6 +10,7 @@ import click
 
 from osiris_core.cli.output import print_json, print_note, reporting
 from osiris_core.cli.workspace import open_workspace
+from osiris_core.discovery.document import document_schema
 from osiris_core.errors import RunFailed
 from osiris_core.model.schema import json_schema
 from osiris_core.oml.schema import oml_schema
@@ -43,6 +44,15 @@ def settings(out: Path | None, *, as_json: bool) -> None:
     """Print the schema of osiris.yaml."""
     with reporting(as_json=as_json):
         _give(json_schema(Settings), out)
+
+
+@schema.command()
+@_out_option
+@_json_option
+def discovery(out: Path | None, *, as_json: bool) -> None:
+    """Print the schema of what `osiris discover --json` prints."""
+    with reporting(as_json=as_json):
+        _give(document_schema(), out)
 
 
 def _give(document: dict[str, Any], out: Path | None) -> None:

@@ -67,6 +67,9 @@ COMMANDS = [
     ["connections", "list", "--json"],
     ["connections", "doctor"],
     ["connections", "doctor", "--json"],
+    ["discover", "@leaky.main", "--profile", "--sample", "2"],
+    ["discover", "@leaky.main", "--profile", "--sample", "2", "--json"],
+    ["discover", "@leaky.other"],
     ["config", "show", "--origin"],
     ["components", "show", "leaky.extractor"],
     ["logs", "list", "--json"],
@@ -186,11 +189,15 @@ def test_no_command_leaves_a_secret_anywhere(bench, scanner):
 
 @pytest.mark.slow
 def test_the_commands_did_what_they_should(bench):
-    failing = {name for name, code in bench.codes.items() if code not in (0, 1, 5)}
+    failing = {name for name, code in bench.codes.items() if code not in (0, 1, 5) and name != "discover @leaky.other"}
     assert failing == set(), {name: bench.said[f"stderr of {name}"][-2000:] for name in failing}
     for way in WAYS:
         assert bench.codes[f"run pipelines/{way}.yaml"] == (0 if way == "events" else 1), bench.said
     assert bench.codes["connections doctor"] == 5
+    assert bench.codes["discover @leaky.other"] == 2
+    found = json.loads(bench.said["stdout of discover @leaky.main --profile --sample 2 --json"])
+    assert "***" in found["tables"][0]["profile"]["columns"][0]["minimum"]
+    assert found["cached"] is True
     assert bench.codes["logs last"] == 0
     # what was masked stands in its place
     events = [path.read_text() for path in bench.project.glob("logs/*/events.jsonl")]
@@ -207,6 +214,7 @@ def test_the_scanner_finds_them_when_nothing_is_redacted(tmp_path_factory, scann
         ["run", "pipelines/driver_error.yaml", "--json"],
         ["run", "pipelines/lazy.yaml"],
         ["connections", "doctor"],
+        ["discover", "@leaky.main", "--profile"],
         ["logs", "last", "--json"],
     ):
         blind.run(*arguments)

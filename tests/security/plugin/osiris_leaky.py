@@ -16,13 +16,20 @@ from typing import Literal
 from urllib.parse import quote
 
 from osiris_core.api import (
+    ColumnInfo,
+    ColumnProfile,
     ComponentSpec,
     ConnectionSpec,
+    DiscovererSpec,
     DriverError,
     DriverSpec,
     Health,
     Role,
+    Sample,
     Secret,
+    Table,
+    TableProfile,
+    ValueCount,
     config,
     field,
     hookimpl,
@@ -146,6 +153,44 @@ class Doctor:
         return Health(ok=False, category="auth", message=text, hint=text, details={"deep": [text], text: 1})
 
 
+class Discoverer:
+    """Tells secrets as names, comments, values and errors."""
+
+    def open(self, connection, *, project_root, deadline):
+        self.secrets = secrets_of(connection)
+        text = told("".join(self.secrets.values()))
+        print(text)
+        print(text, file=sys.stderr)
+        if connection.host == "raise":
+            raise RuntimeError(text)
+        return self
+
+    def fingerprint(self):
+        return "always the same"
+
+    def tables(self):
+        for name, secret in self.secrets.items():
+            column = ColumnInfo(name="c", type="text", comment=told(secret), default=secret)
+            yield Table(name=name, kind="table", comment=told(secret), columns=(column,), rows=10**9)
+
+    def profile(self, table, *, basis):
+        if basis == "full":
+            raise DriverError("OSR-LEAKY-003", told(self.secrets["password"]))
+        text = told(self.secrets[table.name])
+        top = (ValueCount(value=text, count=2),)
+        column = ColumnProfile(name="c", nulls=0, distinct=1, minimum=text, maximum=text, top=top)
+        return TableProfile(basis=basis, examined=2, columns=(column,))
+
+    def sample(self, table, *, rows):
+        return Sample(columns=("c",), rows=((told(self.secrets[table.name]),),))
+
+    def overlap(self, table, column, other, other_column, *, values):
+        return None
+
+    def close(self):
+        raise RuntimeError(told(self.secrets["dsn"]))
+
+
 def _rows(count):
     import pyarrow as pa
 
@@ -176,3 +221,8 @@ def osiris_drivers():
 @hookimpl
 def osiris_connections():
     return [ConnectionSpec(family="leaky", config=Leaky, summary="Leaks.", doctor="osiris_leaky:Doctor")]
+
+
+@hookimpl
+def osiris_discoverers():
+    return [DiscovererSpec(family="leaky", ref="osiris_leaky:Discoverer")]

@@ -29,6 +29,8 @@ from uuid import uuid4
 import pymysql
 import pytest
 
+from osiris_core.api import SecretStr
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -61,8 +63,9 @@ class MariaDB:
             return cursor.fetchall()
 
     def connection(self, **fields: Any) -> dict[str, Any]:
-        """The fields of a connection of family ``mysql`` to this server."""
-        return {"host": self.host, "port": self.port, "user": self.user, "password": self.password, **fields}
+        """The fields of a connection of family ``mysql`` to this server, its secret as a driver gets it."""
+        given = {"host": self.host, "port": self.port, "user": self.user, "password": self.password, **fields}
+        return {**given, "password": SecretStr(given["password"])}
 
     @contextmanager
     def database(self) -> Iterator[str]:

@@ -41,6 +41,24 @@ READING: Final = (
     ),
 )
 
+WRITING: Final = (
+    ErrorEntry("OSR-MYSQL-050", "there is no such table", "create it, or set create_if_missing: true"),
+    ErrorEntry("OSR-MYSQL-051", "the columns of rows and table differ", "say in on_schema_change what to do about it"),
+    ErrorEntry("OSR-MYSQL-052", "the table cannot hold every value", "cast the column in a step before"),
+    ErrorEntry("OSR-MYSQL-053", "a key column is missing", "correct primary_key or replace_keys"),
+    ErrorEntry("OSR-MYSQL-054", "the table would not keep a value as it is", "correct the value in a step before"),
+    ErrorEntry("OSR-MYSQL-055", "rows without a primary key", "leave them out in a step before"),
+    ErrorEntry("OSR-MYSQL-056", "rows of one load have the same key", "make them one, or set on_duplicate: last"),
+    ErrorEntry("OSR-MYSQL-057", "the table has several rows of a key", "remove them, or choose another primary_key"),
+    ErrorEntry("OSR-MYSQL-058", "the table cannot be written safely", "read the message"),
+    ErrorEntry("OSR-MYSQL-059", "the counts of a load do not agree", "nothing was changed; report this as a defect"),
+    ErrorEntry("OSR-MYSQL-060", "MySQL has no such type", "cast the column in a step before"),
+    ErrorEntry("OSR-MYSQL-061", "another load is at work", "run again when it has ended, or raise lock_timeout"),
+    ErrorEntry("OSR-MYSQL-062", "the table refuses a row", "correct the rows; nothing was changed"),
+    ErrorEntry("OSR-MYSQL-063", "the table was altered meanwhile", "run again"),
+    ErrorEntry("OSR-MYSQL-064", "a column's name cannot be used", "rename the column in a step before"),
+)
+
 
 @attrs.frozen
 class Meaning:

@@ -141,6 +141,8 @@ def open_raw(connection: MySQLConnection, *, local_infile: bool = False, timeout
             ssl_disabled=context is None,
             auth_plugin_map=dict.fromkeys(_READABLE, _NotInTheClear) if plain else {},
         )
+        # The server is told that it can be done, but PyMySQL must not open whatever file a server asks for.
+        raw._local_infile = False  # noqa: SLF001
         _connect(raw, connection.unix_socket, seconds)
     except pymysql.err.Error as error:
         raise _refusal(error, what, connection) from error

@@ -1,0 +1,199 @@
+"""Making staged rows visible: what changes the table and what counts prove that it did.
+
+Rows reach a table in one of two ways.
+
+*Exchange*: they are loaded straight into a new table, which then takes the name of the old one by a single RENAME
+TABLE. This is how a table is made that is not there yet, and how ``replace`` works where nothing hangs on the old one:
+rows are written once, the old ones need not be undoable, and readers meet the old table or the new one. The rename
+waits for transactions that have read the old table; one that began before and reads it only afterwards is told by the
+server that the definition has changed.
+
+*Transaction*: they are loaded into a stage without keys, and one transaction of InnoDB changes the table and adds the
+commit row. All other modes work so, and ``replace`` too where the table has triggers, foreign keys or a history of its
+own: a new table would lose the first, leave the others on the table that is thrown away, and have no past. Triggers run
+and foreign keys are checked as for any other change.
+
+Counts come from the server, statement by statement, and must agree with the rows that were staged.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from osiris_core.api import DriverError, Report
+from osiris_mysql.loads import add_commit_row, confirm
+from osiris_mysql.staging import PART, ROW
+from osiris_mysql.statements import change, ident, listed, number
+
+if TYPE_CHECKING:
+    from osiris_core.api import DriverContext
+    from osiris_mysql.loads import CommitRow
+    from osiris_mysql.session import Session
+    from osiris_mysql.writer_config import Writer
+
+
+@attrs.frozen(kw_only=True)
+class Changed:
+    """Rows inserted, updated and deleted."""
+
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+
+
+class Publisher:
+    """One load into ``table`` from ``stage``: ``columns`` and ``keys`` are names of the table's."""
+
+    def __init__(
+        self,
+        session: Session,
+        config: Writer,
+        ctx: DriverContext,
+        *,
+        stage: str,
+        table: str,
+        columns: tuple[str, ...],
+        keys: tuple[str, ...],
+    ) -> None:
+        self._session = session
+        self._config = config
+        self._ctx = ctx
+        self._stage = ident(stage)
+        self._table = ident(table)
+        self._columns = columns
+        self._keys = keys
+        self._what = f"writing '{config.table}'"
+
+    def settle_keys(self, rows: int) -> int:
+        """Refuse NULL and doubled keys of an upsert, or drop all but the last row of a key; the rows dropped."""
+        if self._config.mode != "upsert":
+            return 0
+        named = ", ".join(self._keys)
+        nulls = " OR ".join(f"{ident(key)} IS NULL" for key in self._keys)
+        empty = number(self._session, f"SELECT COUNT(*) FROM {self._stage} WHERE {nulls}", self._what)
+        if empty:
+            raise DriverError("OSR-MYSQL-055", f"{empty} of {rows} rows have NULL in the primary_key ({named})")
+        distinct = number(
+            self._session,
+            f"SELECT COUNT(*) FROM (SELECT DISTINCT {listed(self._keys)} FROM {self._stage}) d",
+            self._what,
+        )
+        if distinct == rows:
+            return 0
+        if self._config.on_duplicate == "error":
+            raise DriverError(
+                "OSR-MYSQL-056", f"{rows} rows have only {distinct} different values of the primary_key ({named})"
+            )
+        order = f"(a.{PART} < b.{PART} OR (a.{PART} = b.{PART} AND a.{ROW} < b.{ROW}))"
+        dropped = self._change(
+            f"DELETE a FROM {self._stage} a JOIN {self._stage} b ON {self._same('a', 'b')} AND {order}"
+        )
+        if dropped != rows - distinct:
+            raise self._disagreement(f"{rows - distinct} of {rows} rows repeat a key, {dropped} were dropped")
+        return dropped
+
+    def transaction(self, row: CommitRow) -> Changed:
+        """Change the table and add the commit row in one transaction."""
+        session, ctx = self._session, self._ctx
+        # Should this side go away now, its locks go with it.
+        session.run("SET SESSION wait_timeout = 120", self._what)
+        change(session, "START TRANSACTION", self._what)
+        done = self.apply(row.rows)
+        add_commit_row(session, row)
+        ctx.failpoint("mysql.before_commit")
+        ctx.check()  # from here on, cancelling comes too late
+        change(session, "COMMIT", self._what)
+        ctx.failpoint("mysql.after_commit")
+        return done
+
+    def apply(self, rows: int) -> Changed:
+        """The statements of the mode, for so many staged rows."""
+        match self._config.mode:
+            case "append":
+                done = Changed(inserted=self._insert())
+            case "replace":
+                deleted = self._change(f"DELETE FROM {self._table}")
+                done = Changed(inserted=self._insert(), deleted=deleted)
+            case "delete_insert":
+                deleted = self._change(
+                    f"DELETE t FROM {self._table} t JOIN {self._stage} s ON {self._same('t', 's', '<=>')}"
+                )
+                done = Changed(inserted=self._insert(), deleted=deleted)
+            case _:
+                done = self._upsert()
+        if done.inserted + done.updated != rows:
+            raise self._disagreement(f"{rows} rows are staged, {done.inserted} were inserted, {done.updated} updated")
+        return done
+
+    def _upsert(self) -> Changed:
+        """Update the rows whose key is there, insert the others.
+
+        Not ``ON DUPLICATE KEY UPDATE``: that would take a row of another unique key for the same one.
+        """
+        joined = f"{self._table} t JOIN {self._stage} s ON {self._same('t', 's')}"
+        ((matched, updated),) = self._session.run(
+            f"SELECT COUNT(*), COUNT(DISTINCT s.{ROW}) FROM {joined} FOR UPDATE", self._what
+        )
+        if matched != updated:
+            raise DriverError(
+                "OSR-MYSQL-057",
+                f"'{self._config.table}' has {matched} rows for {updated} values of the primary_key "
+                f"({', '.join(self._keys)})",
+            )
+        keys = {key.casefold() for key in self._keys}
+        rest = [name for name in self._columns if name.casefold() not in keys]
+        if rest and updated:
+            settings = ", ".join(f"t.{ident(name)} = s.{ident(name)}" for name in rest)
+            self._change(f"UPDATE {joined} SET {settings}")
+        first = ident(self._keys[0])
+        inserted = self._change(
+            f"INSERT INTO {self._table} ({listed(self._columns)}) SELECT {listed(self._columns, 's.')} "
+            f"FROM {self._stage} s LEFT JOIN {self._table} t ON {self._same('t', 's')} WHERE t.{first} IS NULL"
+        )
+        return Changed(inserted=inserted, updated=int(updated))
+
+    def _insert(self) -> int:
+        names = listed(self._columns)
+        order = f"ORDER BY {PART}, {ROW}" if self._config.mode == "append" else ""
+        return self._change(f"INSERT INTO {self._table} ({names}) SELECT {names} FROM {self._stage} {order}")
+
+    def _same(self, one: str, other: str, equal: str = "=") -> str:
+        return " AND ".join(f"{one}.{ident(key)} {equal} {other}.{ident(key)}" for key in self._keys)
+
+    def _change(self, sql: str) -> int:
+        return change(self._session, sql, self._what)
+
+    def _disagreement(self, text: str) -> DriverError:
+        return DriverError("OSR-MYSQL-059", f"{self._what}: {text}")
+
+
+def exchange(session: Session, ctx: DriverContext, row: CommitRow, *, new: str, old: str | None) -> int:
+    """Give the table ``new`` the name of the target, whose table becomes ``old`` (None: there is none) and goes; the
+    number of rows that were in it.
+    """
+    what = f"writing '{row.target}'"
+    assert row.token is not None
+    add_commit_row(session, row)
+    ctx.failpoint("mysql.prepared")
+    ctx.check()  # from here on, cancelling comes too late
+    aside = f"{ident(row.target)} TO {ident(old)}, " if old else ""
+    change(session, f"RENAME TABLE {aside}{ident(new)} TO {ident(row.target)}", what)
+    ctx.failpoint("mysql.renamed")
+    confirm(session, row.token)
+    ctx.failpoint("mysql.after_commit")
+    return number(session, f"SELECT COUNT(*) FROM {ident(old)}", what) if old else 0
+
+
+def report(row: CommitRow, done: Changed, **details: Any) -> Report:
+    """What the load made visible."""
+    return Report(
+        target=row.target,
+        rows=row.rows,
+        checksum=row.checksum,
+        inserted=done.inserted,
+        updated=done.updated,
+        deleted=done.deleted,
+        details={"mode": row.mode, **details},
+    )

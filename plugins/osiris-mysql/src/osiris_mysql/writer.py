@@ -1,0 +1,409 @@
+"""``mysql.writer``: rows into a table of a MySQL or MariaDB server."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+from arro3.core import Schema
+
+from osiris_core.api import Column, ConnectionUnusable, DriverError, OsirisError, Receipt, Report, Stage
+from osiris_mysql import loads
+from osiris_mysql.cells import Pair, pairs_of
+from osiris_mysql.incoming import ENGINE_MEMORY, row_columns
+from osiris_mysql.loads import CommitRow
+from osiris_mysql.publish import Changed, Publisher, exchange, report
+from osiris_mysql.staging import PART, ROW, Sender
+from osiris_mysql.statements import change, ident, number, open_writing
+from osiris_mysql.table import (
+    Dialect,
+    Table,
+    column_definition,
+    create_statement,
+    dialect,
+    key_index,
+    make_plan,
+    read_table,
+)
+from osiris_mysql.types_out import ZONED
+from osiris_sql.rowtext import open_engine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from osiris_core.api import Dataset, DriverContext, LoadPlan, LoadState, Stream
+    from osiris_core.api import Schema as AnySchema
+    from osiris_mysql.session import Session
+    from osiris_mysql.writer_config import Writer
+
+_RECOVERY_SECONDS: Final = 15.0
+
+
+@attrs.frozen(kw_only=True)
+class _Look:
+    """What was found before anything was done: the table, and how the rows go into it."""
+
+    table: Table | None
+    plan: LoadPlan
+    words: Dialect
+    pairs: tuple[Pair, ...]
+
+
+@attrs.define(kw_only=True)
+class _State:
+    """What a stage holds. ``swaps``: the rows go straight into a new table that takes the place of the old one."""
+
+    step_id: str
+    config: Writer
+    ctx: DriverContext
+    session: Session
+    engine: Any
+    schema: Schema
+    look: _Look
+    token: str
+    swaps: bool
+    way: str
+    lock: threading.Lock = attrs.field(factory=threading.Lock)
+    parts: set[int] = attrs.field(factory=set)
+    closed: bool = False
+
+    @property
+    def landing(self) -> str:
+        """The table that rows are sent to."""
+        return (loads.NEW if self.swaps else loads.STAGE) + self.token
+
+
+class WriterDriver:
+    """Stages rows on the server, then makes them visible at once, together with the commit row."""
+
+    def run(
+        self, *, step_id: str, config: Writer, inputs: Mapping[str, Dataset], ctx: DriverContext
+    ) -> Mapping[str, Stream]:
+        """Stage and publish in one go, for a caller that does not know ``Staged``."""
+        (rows,) = {id(dataset): dataset for dataset in inputs.values()}.values()
+        stage = self.begin(step_id=step_id, config=config, schema=rows.schema, ctx=ctx)
+        try:
+            if stage.published is None:
+                self.publish(stage, [self.write(stage, 0, rows)])
+        finally:
+            self.abort(stage)
+        return {}
+
+    def bind(
+        self, *, step_id: str, config: Writer, inputs: Mapping[str, AnySchema], ctx: DriverContext
+    ) -> Mapping[str, AnySchema]:
+        """Nothing; refuses what ``begin`` would refuse, and changes nothing on the server."""
+        for schema in {id(schema): schema for schema in inputs.values()}.values():
+            columns = row_columns(ctx, Schema.from_arrow(schema), config.table)
+            session = open_writing(ctx)
+            try:
+                _look(session, config, columns)
+            finally:
+                session.close()
+        return {}
+
+    def begin(self, *, step_id: str, config: Writer, schema: AnySchema, ctx: DriverContext) -> Stage:
+        """Remove what dead loads left, compare the rows' columns with the table's, and make a table to stage in."""
+        arrow = Schema.from_arrow(schema)
+        columns = row_columns(ctx, arrow, config.table)
+        session = open_writing(ctx)
+        state: _State | None = None
+        try:
+            with ctx.on_cancel(session.interrupt):
+                loads.clean_up(session, ctx, load_id=ctx.load_id, wait=config.lock_timeout)
+                published = loads.find_load(session, ctx.load_id, config.table)
+                if published is not None:
+                    session.close()
+                    return Stage(load_id=ctx.load_id, target=config.table, published=published)
+                look = _look(session, config, columns)
+                state = _State(
+                    step_id=step_id,
+                    config=config,
+                    ctx=ctx,
+                    session=session,
+                    engine=open_engine(
+                        threads=1, memory_limit=min(ctx.memory_limit, ENGINE_MEMORY), scratch=ctx.scratch
+                    ),
+                    schema=arrow,
+                    look=look,
+                    token=loads.new_token(ctx.load_id),
+                    swaps=_swaps(config, look),
+                    way="",
+                )
+                stage = Stage(load_id=ctx.load_id, target=config.table, state=state)
+                self._open(state)
+        except BaseException:
+            if state is None:
+                session.close()
+            else:
+                with suppress(OsirisError):
+                    self.abort(Stage(load_id=ctx.load_id, target=config.table, state=state))
+            _cancelled(ctx, session)
+            raise
+        ctx.failpoint("mysql.begun")
+        return stage
+
+    def _open(self, state: _State) -> None:
+        session, look, config = state.session, state.look, state.config
+        what = f"preparing to write '{config.table}'"
+        if not loads.hold(session, loads.token_lock(state.token), 0):
+            raise DriverError("OSR-MYSQL-059", f"{what}: the lock of a new load is taken")
+        if not state.swaps:
+            change(session, _stage_statement(state.landing, look), what)
+        elif look.table is None:
+            change(session, create_statement(state.landing, look.plan, config, look.words), what)
+        else:
+            change(session, f"CREATE TABLE {ident(state.landing)} LIKE {ident(config.table)}", what)
+            _add_columns(session, state.landing, look.plan, what)
+        state.way = _sender(state).way()
+        published = "exchange" if state.swaps or look.plan.create else "transaction"
+        state.ctx.emit("mysql.load_plan", table=config.table, sent_by=state.way, published_by=published)
+
+    def write(self, stage: Stage, part: int, rows: Dataset) -> Receipt:
+        """Stage one part; parts that come from several threads wait for each other."""
+        state: _State = stage.state
+        with state.lock:
+            if part in state.parts:
+                raise DriverError("OSR-MYSQL-059", f"part {part} has been staged before")
+            state.parts.add(part)
+            with _guarded(state):
+                sent = _sender(state).send(state.schema, rows, way=state.way, part=None if state.swaps else part)
+        return Receipt(part=part, rows=sent.rows, bytes=sent.bytes, state=sent.hash)
+
+    def publish(self, stage: Stage, receipts: Sequence[Receipt]) -> Report:
+        """Make the rows visible together with the commit row, while no other load may change the table."""
+        state: _State = stage.state
+        config, ctx, session = state.config, state.ctx, state.session
+        if {receipt.part for receipt in receipts} != state.parts or len(receipts) != len(state.parts):
+            raise DriverError("OSR-MYSQL-059", "the receipts are not those of the staged parts")
+        row = CommitRow(
+            load_id=stage.load_id,
+            manifest_hash=ctx.manifest_hash,
+            step=state.step_id,
+            target=config.table,
+            mode=config.mode,
+            rows=sum(receipt.rows for receipt in receipts),
+            checksum=f"{sum(receipt.state for receipt in receipts) % 2**128:032x}",
+            state=ctx.load_state(),
+        )
+        with _guarded(state):
+            lock = loads.target_lock(ctx.connection.database, config.table)
+            if not loads.hold(session, lock, config.lock_timeout, ctx):
+                raise DriverError(
+                    "OSR-MYSQL-061",
+                    f"another load has been writing '{config.table}' for {config.lock_timeout:g} seconds: "
+                    f"{loads.holder(session, lock)}",
+                    retriable=True,
+                )
+            loads.create_loads(session)
+            made = loads.find_load(session, stage.load_id, config.table) or self._change(state, row)
+        with suppress(OsirisError):
+            self.abort(stage)  # what is left is only tables that nobody sees; the next load would remove them, too
+        return made
+
+    def _change(self, state: _State, row: CommitRow) -> Report:
+        session, config, look = state.session, state.config, state.look
+        self._require_unchanged(state)
+        plan = look.plan
+        target = loads.NEW + state.token if plan.create else config.table
+        names = tuple(pair.target for pair in look.pairs)
+        publisher = Publisher(
+            session, config, state.ctx, stage=state.landing, table=target, columns=names, keys=_keys(config, look)
+        )
+        dropped = 0
+        if not state.swaps:
+            self._index(state)
+            dropped = publisher.settle_keys(row.rows)
+            row = attrs.evolve(row, rows=row.rows - dropped)
+        details: dict[str, Any] = {"created": plan.create, "sent_by": state.way}
+        details |= {"duplicates_dropped": dropped} if dropped else {}
+        details |= _in_utc(look)
+        done = self._transaction(state, publisher, row) if not (state.swaps or plan.create) else None
+        if done is None:
+            done = self._exchange(state, publisher, row)
+        if plan.changes():
+            state.ctx.emit("schema_changed", destination=config.table, changes=plan.changes())
+        return report(row, done, **details)
+
+    def _transaction(self, state: _State, publisher: Publisher, row: CommitRow) -> Changed:
+        # It ends transactions, and shows nobody anything but a column without values.
+        _add_columns(state.session, state.config.table, state.look.plan, f"adding columns to '{state.config.table}'")
+        return publisher.transaction(row)
+
+    def _exchange(self, state: _State, publisher: Publisher, row: CommitRow) -> Changed:
+        session, new = state.session, loads.NEW + state.token
+        if not state.swaps:
+            statement = create_statement(new, state.look.plan, state.config, state.look.words)
+            change(session, statement, f"creating '{state.config.table}'")
+            publisher.apply(row.rows)
+        else:
+            found = number(session, f"SELECT COUNT(*) FROM {ident(new)}", f"counting the rows for '{row.target}'")
+            if found != row.rows:
+                raise DriverError("OSR-MYSQL-059", f"{row.rows} rows were sent for '{row.target}', {found} are there")
+        old = None if state.look.table is None else loads.OLD + state.token
+        deleted = exchange(session, state.ctx, attrs.evolve(row, token=state.token), new=new, old=old)
+        return Changed(inserted=row.rows, deleted=deleted)
+
+    def _require_unchanged(self, state: _State) -> None:
+        """Refuse to go on when somebody has altered, made or dropped the table since ``begin``."""
+        now = read_table(state.session, state.config.table)
+        before = state.look.table
+        same = (now and now.definition) == (before and before.definition)
+        if not same or (now and before and now.bound != before.bound):
+            raise DriverError(
+                "OSR-MYSQL-063",
+                f"'{state.config.table}' has been altered, made or dropped while rows were staged for it",
+                retriable=True,
+            )
+
+    def _index(self, state: _State) -> None:
+        """Let keys be found in the stage: the table may have no index for them."""
+        keys = {key.casefold() for key in _keys(state.config, state.look)}
+        columns = [Column(pair.target, pair.type) for pair in state.look.pairs if pair.target.casefold() in keys]
+        if columns:
+            sql = f"ALTER TABLE {ident(state.landing)} ADD {key_index(columns)}"
+            change(state.session, sql, f"indexing the rows for '{state.config.table}'")
+
+    def abort(self, stage: Stage) -> None:
+        """Remove everything staged; what a lost connection leaves in doubt is settled by the next load."""
+        state: _State | None = stage.state
+        if state is None or state.closed:
+            return
+        state.closed = True
+        state.engine.close()
+        try:
+            if not state.session.interrupted:
+                with suppress(ConnectionUnusable):
+                    _discard(state.session, state.token)
+                    return
+            self._recover(state)
+        finally:
+            state.session.close()
+
+    @staticmethod
+    def _recover(state: _State) -> None:
+        """Remove what is staged on a new connection, once the server has let go of the old one."""
+        state.session.interrupt()
+        session = open_writing(state.ctx)
+        try:
+            lock = loads.token_lock(state.token)
+            if not loads.hold(session, lock, _RECOVERY_SECONDS):
+                raise DriverError(
+                    "OSR-MYSQL-061",
+                    f"what was staged for '{state.config.table}' is still in use: {loads.holder(session, lock)}",
+                    hint="the next load removes it",
+                )
+            loads.discard(session, state.token)
+        finally:
+            session.close()
+
+    def read_state(self, *, step_id: str, config: Writer, key: str, ctx: DriverContext) -> str | None:
+        """The newest state of ``key`` in the database; None, too, when the table that it belongs to is gone."""
+        session = open_writing(ctx)
+        try:
+            loads.clean_up(session, ctx, load_id=None, wait=0)
+            return loads.find_state(session, key) if loads.table_exists(session, config.table) else None
+        finally:
+            session.close()
+
+    def write_state(self, *, step_id: str, config: Writer, state: LoadState, ctx: DriverContext) -> None:
+        """Note a state in a commit row without rows; refused where there is no table yet."""
+        session = open_writing(ctx)
+        try:
+            if not loads.table_exists(session, config.table):
+                raise DriverError(
+                    "OSR-MYSQL-050",
+                    f"there is no table '{config.table}' yet, which the state would belong to",
+                    hint="say in the pipeline where the first load begins: `incremental: {initial: …}`",
+                )
+            loads.create_loads(session)
+            loads.add_commit_row(
+                session,
+                CommitRow(
+                    load_id=ctx.load_id,
+                    manifest_hash=ctx.manifest_hash,
+                    step=step_id,
+                    target=config.table,
+                    mode="state",
+                    state=state,
+                ),
+            )
+        finally:
+            session.close()
+
+
+@contextmanager
+def _guarded(state: _State) -> Iterator[None]:
+    """While it is open, cancelling ends the session; a failure within undoes what is under way, or ends it too."""
+    session = state.session
+    try:
+        with state.ctx.on_cancel(session.interrupt):
+            yield
+    except BaseException as error:
+        if isinstance(error, ConnectionUnusable):
+            session.interrupt()
+            raise
+        _cancelled(state.ctx, session)
+        with suppress(OsirisError):
+            change(session, "ROLLBACK", "undoing the load")
+        raise
+
+
+def _cancelled(ctx: DriverContext, session: Session) -> None:
+    """Raise ``Cancelled`` when that is why the session ended."""
+    if session.interrupted:
+        ctx.check()
+
+
+def _discard(session: Session, token: str) -> None:
+    loads.discard(session, token)
+    loads.release(session, loads.token_lock(token))
+
+
+def _look(session: Session, config: Writer, columns: tuple[Column, ...]) -> _Look:
+    table, words = read_table(session, config.table), dialect(session)
+    plan = make_plan(config, columns, table, words)
+    return _Look(table=table, plan=plan, words=words, pairs=pairs_of(plan.pairs))
+
+
+def _swaps(config: Writer, look: _Look) -> bool:
+    """Whether rows can be sent straight to a new table: an upsert has to look at their keys first."""
+    if look.table is None:
+        return config.mode != "upsert"
+    return config.mode == "replace" and look.table.bound is None
+
+
+def _keys(config: Writer, look: _Look) -> tuple[str, ...]:
+    """The key columns as the table names them."""
+    names = {pair.target.casefold(): pair.target for pair in look.pairs}
+    return tuple(names[key.casefold()] for key in config.primary_key or config.replace_keys or ())
+
+
+def _sender(state: _State) -> Sender:
+    what = f"staging rows for '{state.config.table}'"
+    return Sender(state.session, state.engine, state.landing, state.look.pairs, ctx=state.ctx, what=what)
+
+
+def _stage_statement(name: str, look: _Look) -> str:
+    """CREATE TABLE for a stage: the table's types, so that values are judged as the table would, and no key of its."""
+    lines = [
+        f"{ident(PART)} INT NOT NULL DEFAULT 0",
+        f"{ident(ROW)} BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY",
+        *(f"{ident(pair.target)} {pair.type.definition()} NULL" for pair in look.pairs),
+    ]
+    options = f"ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE {look.words.collation}"
+    return f"CREATE TABLE {ident(name)} ({', '.join(lines)}) {options}"
+
+
+def _add_columns(session: Session, table: str, plan: LoadPlan, what: str) -> None:
+    if plan.added:
+        added = ", ".join(f"ADD COLUMN {ident(one.name)} {column_definition(one.type)}" for one in plan.added)
+        change(session, f"ALTER TABLE {ident(table)} {added}", what)
+
+
+def _in_utc(look: _Look) -> dict[str, Any]:
+    """The columns whose moments are written as times of UTC without saying so in the type."""
+    named = [pair.target for pair in look.pairs if pair.kind.id == ZONED and pair.type.name == "datetime"]
+    return {"written_in_utc": named} if named else {}

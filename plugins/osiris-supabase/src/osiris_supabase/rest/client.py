@@ -10,6 +10,7 @@ import logging
 import random
 import socket
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode, urlsplit
@@ -23,7 +24,7 @@ from osiris_supabase.rest.keys import revealed
 from osiris_supabase.rest.names import schema_header, table_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
     from osiris_supabase.connection import SupabaseConnection
@@ -33,7 +34,7 @@ _LONGEST_PAUSE: Final = 30.0
 _SCHEMA_LAG: Final = 30.0
 """Seconds until a schema cache that lags is given up."""
 _SLICE: Final = 0.1
-_READ: Final = frozenset({"GET", "HEAD"})
+Params = Sequence[tuple[str, str]]
 
 # httpx writes every URL, filters and all, at level INFO.
 for _name in ("httpx", "httpcore"):
@@ -102,21 +103,19 @@ class RestClient:
         """The description of all tables of the schema."""
         return self._request("GET", "", (), headers={"Accept": "application/openapi+json, application/json"}, lag=False)
 
-    def read(self, table: str, params: Sequence[tuple[str, str]], *, count: bool = False, lag: bool = True) -> Answer:
-        """Rows of a table; with ``count`` their number without limit and offset too."""
-        headers = {"Prefer": "count=exact, timezone=UTC" if count else "timezone=UTC"}
-        return self._request("GET", table_path(table), params, headers=headers, lag=lag)
+    def read(self, table: str, params: Params, *, lag: bool = True) -> Answer:
+        """Rows of a table."""
+        return self._request("GET", table_path(table), params, headers={"Prefer": "timezone=UTC"}, lag=lag)
 
-    def count(self, table: str, params: Sequence[tuple[str, str]]) -> int:
-        """The number of rows."""
-        answer = self._request(
-            "HEAD", table_path(table), (*params, ("limit", "1")), headers={"Prefer": "count=exact"}, lag=True
-        )
+    def count(self, table: str, params: Params) -> int:
+        """The number of rows. Not by HEAD, whose refusals come without their reason."""
+        headers = {"Prefer": "count=exact"}
+        answer = self._request("GET", table_path(table), (*params, ("limit", "1")), headers=headers, lag=True)
         if answer.total is None:
             raise DriverError("OSR-SUPA-105", f"counting '{table}': the answer does not say how many rows there are")
         return answer.total
 
-    def upsert(self, table: str, params: Sequence[tuple[str, str]], body: bytes, *, prefer: str) -> Answer:
+    def upsert(self, table: str, params: Params, body: bytes, *, prefer: str) -> Answer:
         """Rows sent, which may be sent again: ``prefer`` says what becomes of those that are there."""
         headers = {"Prefer": prefer, "Content-Type": "application/json"}
         return self._request("POST", table_path(table), params, headers=headers, body=body, lag=True)
@@ -125,7 +124,7 @@ class RestClient:
         self,
         method: str,
         path: str,
-        params: Sequence[tuple[str, str]],
+        params: Params,
         *,
         headers: Mapping[str, str],
         lag: bool,
@@ -133,7 +132,7 @@ class RestClient:
     ) -> Answer:
         """One request, repeated while that may help; ``Refused`` when it does not."""
         url = self._root + path + (f"?{urlencode(params)}" if params else "")
-        profile = "Accept-Profile" if method in _READ else "Content-Profile"
+        profile = "Accept-Profile" if method == "GET" else "Content-Profile"
         sent = {**headers, profile: self._profile}
         attempt, started = 1, time.monotonic()
         while True:
@@ -178,7 +177,7 @@ class RestClient:
             raise self._network(error) from None
         except (httpx.InvalidURL, UnicodeError):
             raise DriverError("OSR-SUPA-112", "the request cannot be written as a URL") from None
-        return self._judge(method, response, content)
+        return self._judge(response, content)
 
     def _content(self, response: httpx.Response) -> bytes:
         parts, size = [], 0
@@ -190,7 +189,7 @@ class RestClient:
                 raise Refused(Refusal(status=413, message=f"the answer is larger than {self._largest >> 20} MiB"))
         return b"".join(parts)
 
-    def _judge(self, method: str, response: httpx.Response, content: bytes) -> Answer:
+    def _judge(self, response: httpx.Response, content: bytes) -> Answer:
         status = response.status_code
         if 300 <= status < 400:
             to = _origin(response.headers.get("Location", ""))
@@ -200,7 +199,7 @@ class RestClient:
         if status >= 400:
             raise Refused(Refusal.of(status, content, response.headers.get("Retry-After")))
         kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        if content and method != "HEAD" and kind != "application/json" and not kind.endswith("+json"):
+        if content and kind != "application/json" and not kind.endswith("+json"):
             raise ConnectionUnusable(
                 "OSR-SUPA-105", f"{self.origin} answers HTTP {status} with {kind or 'no type'}, not with JSON"
             )

@@ -166,10 +166,19 @@ def _cells(read: _Read, plan: Plan, ctx: DriverContext) -> Generator[RecordBatch
 
 
 def _values(page: list[dict[str, Any]], plan: ColumnPlan, read: _Read) -> list[str | None]:
-    name = read.aliases[plan.cast.name]
-    if plan.special == "moment" and read.endless_as_null:
-        return [None if row[name] in _ENDLESS else row[name] for row in page]
-    return [row[name] for row in page]
+    """The cells of a column."""
+    alias = read.aliases[plan.cast.name]
+    cells: list[str | None] = [row[alias] for row in page]
+    if plan.special != "moment" or _ENDLESS.isdisjoint(cells):
+        return cells
+    if read.endless_as_null:
+        return [None if cell in _ENDLESS else cell for cell in cells]
+    found = next(cell for cell in cells if cell in _ENDLESS)
+    raise DriverError(
+        "OSR-SUPA-117",
+        f"{read.what}: '{found}' in column '{plan.cast.name}' is no {plan.cast.type} that Arrow has",
+        hint="set special_values: 'null' or 'text'",
+    )
 
 
 class _Reading:

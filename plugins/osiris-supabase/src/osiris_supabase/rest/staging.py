@@ -106,6 +106,8 @@ class Staging:
 
     def settle(self, *, last_wins: bool) -> int:
         """See that every row has a key of its own, and say how many rows were left out for that."""
+        if not self._parts:
+            raise DriverError("OSR-SUPA-129", f"'{self._target}': nothing was staged")
         keys = ", ".join(f"k{at}" for at in range(len(self._key)))
         named = ", ".join(self._key)
         nulls = " OR ".join(f"k{at} IS NULL" for at in range(len(self._key)))
@@ -116,7 +118,7 @@ class Staging:
         if empty:
             raise DriverError("OSR-SUPA-124", f"{empty} of {total} rows have NULL in the primary_key ({named})")
         if distinct == total:
-            self._run(f"CREATE OR REPLACE TEMP VIEW settled AS SELECT * FROM {self._all()}")
+            self._run(f"CREATE OR REPLACE VIEW settled AS SELECT * FROM {self._all()}")
             return 0
         if not last_wins:
             raise DriverError(
@@ -124,16 +126,16 @@ class Staging:
             )
         self._run(
             f"CREATE OR REPLACE TABLE settled_rows AS SELECT * FROM {self._all()} "
-            f"QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY part DESC, at DESC) = 1"
+            f"QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY part_no DESC, row_no DESC) = 1"
         )
-        self._run("CREATE OR REPLACE TEMP VIEW settled AS SELECT * FROM settled_rows")
+        self._run("CREATE OR REPLACE VIEW settled AS SELECT * FROM settled_rows")
         return int(total - distinct)
 
     def batches(self, *, rows: int, size: int) -> Iterator[list[str]]:
         """The settled rows in their order: at most so many rows, and bytes but for one large row, at a time."""
         cursor = self._connection.cursor()
         try:
-            found = cursor.execute("SELECT line FROM settled ORDER BY part, at")
+            found = cursor.execute("SELECT line FROM settled ORDER BY part_no, row_no")
             batch: list[str] = []
             filled = 0
             while lines := found.fetchmany(_FETCH):
@@ -158,9 +160,9 @@ class Staging:
 
     def _all(self) -> str:
         listed = " UNION ALL ".join(
-            f"SELECT {part.number} AS part, rowid AS at, * FROM part_{part.number}" for part in self.parts()
+            f"SELECT {part.number} AS part_no, rowid AS row_no, * FROM part_{part.number}" for part in self.parts()
         )
-        return f"({listed or 'SELECT 0 AS part, 0 AS at, NULL AS line, 0 AS hashed, NULL AS k0 WHERE false'})"
+        return f"({listed})"
 
     def _items(self) -> str:
         """The row as JSON, its hash, and its key."""

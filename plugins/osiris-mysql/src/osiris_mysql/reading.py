@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import attrs
 
-from osiris_core.api import DriverError, OsirisError
+from osiris_core.api import DriverError
 from osiris_sql.casting import Cast
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ _NAMES: Final[Mapping[int, str]] = {
 }
 """The protocol's numbers of types."""
 
-_INTEGERS: Final[Mapping[str, tuple[str, str]]] = {
+INTEGERS: Final[Mapping[str, tuple[str, str]]] = {
     "TINYINT": ("TINYINT", "UTINYINT"),
     "SMALLINT": ("SMALLINT", "USMALLINT"),
     "MEDIUMINT": ("INTEGER", "UINTEGER"),
@@ -64,7 +64,7 @@ _INTEGERS: Final[Mapping[str, tuple[str, str]]] = {
 }
 """DuckDB's types of the same range: signed, unsigned."""
 
-_DATED: Final[Mapping[str, tuple[str, str]]] = {
+DATES: Final[Mapping[str, tuple[str, str]]] = {
     "DATE": ("DATE", "{cell}"),
     "DATETIME": ("TIMESTAMP", "{cell}"),
     # The session's zone is UTC.
@@ -102,21 +102,26 @@ class Policies:
     tinyint1: Literal["integer", "boolean"] = "integer"
 
 
+def base_type(field: Field) -> str:
+    """MySQL's name for the type of a column, without its attributes; empty for one that is not known."""
+    return _NAMES.get(field.type, "")
+
+
 def type_name(field: Field) -> str:
     """MySQL's name for the type of a column."""
     name = _NAMES.get(field.type, f"type {field.type}")
-    if name in ("DECIMAL", *_INTEGERS) and field.unsigned:
+    if name in ("DECIMAL", *INTEGERS) and field.unsigned:
         name += " UNSIGNED"
     return name
 
 
 def column_cast(field: Field, policies: Policies, *, was_float: bool = False) -> Cast:
     """How the cells of a column become values. ``was_float``: the column is a FLOAT that the query made a DOUBLE."""
-    name = _NAMES.get(field.type, "")
-    if name in _INTEGERS:
+    name = base_type(field)
+    if name in INTEGERS:
         return _integer(field, policies)
-    if name in _DATED:
-        type_, value = _DATED[name]
+    if name in DATES:
+        type_, value = DATES[name]
         return _guarded(field, type_, _NO_YEAR.replace("{value}", value), policies.zero_dates)
     if name == "TIME":
         return _guarded(field, "TIME", _NO_MIDNIGHT, policies.long_times)
@@ -142,11 +147,11 @@ def _unreadable(field: Field, name: str) -> DriverError:
 
 
 def _integer(field: Field, policies: Policies) -> Cast:
-    name = _NAMES[field.type]
+    name = base_type(field)
     if name == "TINYINT" and field.length == 1 and policies.tinyint1 == "boolean":
         only = "CASE WHEN {cell} IN ('0', '1') THEN {cell} END"
         return Cast(name=field.name, expression=only, type="BOOLEAN")
-    return Cast(name=field.name, type=_INTEGERS[name][field.unsigned])
+    return Cast(name=field.name, type=INTEGERS[name][field.unsigned])
 
 
 def _decimal(field: Field) -> Cast:
@@ -166,11 +171,11 @@ def _guarded(field: Field, type_: str, expression: str, policy: Policy) -> Cast:
     return Cast(name=field.name, expression=expression, type=type_)
 
 
-def refused(fields: Sequence[Field], cast: Cast, cell: str) -> OsirisError:
+def refused(fields: Sequence[Field], cast: Cast, cell: str) -> DriverError:
     """The error for a cell that is no value of its column's type."""
     field = next(field for field in fields if field.name == cast.name)
     name = type_name(field)
-    policy = {"TIME": "long_times", "TINYINT": "tinyint1"}.get(name, "zero_dates" if name in _DATED else None)
+    policy = {"TIME": "long_times", "TINYINT": "tinyint1"}.get(name, "zero_dates" if name in DATES else None)
     hints = {
         "zero_dates": "set 'zero_dates' to 'null' or 'text'",
         "long_times": "set 'long_times' to 'null' or 'text'",

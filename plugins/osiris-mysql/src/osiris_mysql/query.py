@@ -1,0 +1,128 @@
+"""The SQL of a read: the pipeline's own query, or one made for a table; with values bound, in a window."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from osiris_core.api import DriverError, InvalidInput, placeholders, quote_identifier, rewrite
+from osiris_mysql.functions import RULES
+from osiris_sql.readonly import Refused, check_condition, read_only
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from osiris_mysql.reader_config import MySQLExtractor
+    from osiris_mysql.session import Session
+
+DIALECT: Final = "mysql"
+
+
+@attrs.frozen(kw_only=True)
+class Base:
+    """A query before any window: its SQL, what messages call it, and the columns that are FLOAT in the table and
+    DOUBLE in the query.
+    """
+
+    sql: str
+    what: str
+    floats: frozenset[str] = frozenset()
+
+
+def name(text: str) -> str:
+    """``text`` as a quoted identifier."""
+    return quote_identifier(text, dialect=DIALECT)
+
+
+def base_query(session: Session, config: MySQLExtractor, step_id: str, extra: Sequence[str] = ()) -> Base:
+    """The query of ``config``; ``extra`` are further conditions on the rows of a table, of our own making."""
+    if config.query is not None:
+        what = f"the query of step '{step_id}'"
+        sql = fenced(bound(session, config.query, config.query_params, what), config, what)
+        return Base(sql=sql, what=what)
+    return _table_query(session, config, extra)
+
+
+def _table_query(session: Session, config: MySQLExtractor, extra: Sequence[str]) -> Base:
+    assert config.table is not None
+    database = config.database or session.connection.database
+    what = f"reading table '{config.table}'"
+    target = f"{name(database)}.{name(config.table)}"
+    shown = session.run(f"SHOW COLUMNS FROM {target}", what)
+    known = {row[0].casefold(): row for row in shown}
+    if config.columns is None:
+        wanted = [row for row in shown if "INVISIBLE" not in row[5].upper().split()]
+    else:
+        missing = [one for one in config.columns if one.casefold() not in known]
+        if missing:
+            listed = ", ".join(f"'{row[0]}'" for row in shown)
+            raise DriverError("OSR-MYSQL-020", f"table '{config.table}' has no column '{missing[0]}'; it has {listed}")
+        wanted = [known[one.casefold()] for one in config.columns]
+    floats = frozenset(row[0] for row in wanted if row[1].casefold().startswith("float"))
+    # As text the server shows six digits of a FLOAT; as a DOUBLE it shows all.
+    listed = ", ".join(
+        f"{name(row[0])} + 0e0 AS {name(row[0])}" if row[0] in floats else name(row[0]) for row in wanted
+    )
+    conditions = list(extra)
+    if config.where is not None:
+        condition = bound(session, config.where, config.query_params, "'where'")
+        try:
+            check_condition(condition, DIALECT)
+        except Refused as error:
+            raise DriverError("OSR-MYSQL-021", f"'where' of table '{config.table}' is refused: {error}") from error
+        conditions.insert(0, f"(\n{condition}\n)")
+    sql = f"SELECT {listed} FROM {target}{_where(conditions)}"
+    return Base(sql=fenced(sql, config, what), what=what, floats=floats)
+
+
+def _where(conditions: Sequence[str]) -> str:
+    return f" WHERE {' AND '.join(conditions)}" if conditions else ""
+
+
+def around(base: Base, conditions: Sequence[str]) -> str:
+    """The rows of a query that meet ``conditions`` on its columns; their order is the server's choice."""
+    return f"SELECT * FROM (\n{base.sql}\n) AS osiris_rows{_where(conditions)}"
+
+
+def fenced(sql: str, config: MySQLExtractor, what: str) -> str:
+    """What to send of ``sql``, which only reads."""
+    try:
+        return read_only(sql, RULES, also=config.allow_functions).sql
+    except Refused as error:
+        hint = "name the function in 'allow_functions' if it only reads" if "not known" in str(error) else None
+        raise DriverError("OSR-MYSQL-021", f"{what} is refused: {error}", hint=hint) from error
+
+
+def bound(session: Session, sql: str, values: Mapping[str, Any], what: str) -> str:
+    """``sql`` with its placeholders replaced by values, as the server's literals."""
+    wanted = placeholders(sql, dialect=DIALECT)
+    missing = [one for one in wanted if one not in values]
+    unused = [one for one in values if one not in wanted]
+    if missing or unused:
+        said = f"has no value for ':{missing[0]}'" if missing else f"has no placeholder ':{unused[0]}'"
+        raise InvalidInput("OSR-MYSQL-026", f"{what} {said}")
+    literals = {one: literal(session, values[one], f"':{one}' of {what}") for one in wanted}
+    return rewrite(sql, literals.__getitem__, dialect=DIALECT)
+
+
+def literal(session: Session, value: Any, what: str) -> str:
+    """``value`` as the server's literal."""
+    match value:
+        case None:
+            return "NULL"
+        case bool():
+            return "TRUE" if value else "FALSE"
+        case int():
+            return str(value) if value >= 0 else f"({value})"
+        case float():
+            if not math.isfinite(value):
+                raise InvalidInput("OSR-MYSQL-026", f"{what} is {value}, which the server has not")
+            shown = repr(value) if "e" in repr(value) else f"{value!r}e0"
+            return shown if value >= 0 else f"({shown})"
+        case str():
+            if "\x00" in value:
+                raise InvalidInput("OSR-MYSQL-026", f"{what} holds a NUL character")
+            return session.escape(value)
+    raise InvalidInput("OSR-MYSQL-026", f"{what} is of a kind that cannot be bound")

@@ -33,6 +33,7 @@ def osiris_connections() -> tuple[ConnectionSpec, ...]:
             family=FAMILY,
             config=MySQLConnection,
             summary="A MySQL or MariaDB server.",
+            doctor="osiris_mysql.doctor:MySQLDoctor",
             example={"host": "db.example.org", "user": "osiris", "password": "${MYSQL_PASSWORD}", "database": "shop"},
         ),
     )

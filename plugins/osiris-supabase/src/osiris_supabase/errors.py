@@ -51,6 +51,7 @@ WRITING: Final = (
     ErrorEntry("OSR-PG-039", "the counts of a load do not agree", "nothing was changed; report this as a defect"),
     ErrorEntry("OSR-PG-040", "a row breaks a rule of the table", "mend the rows in a step before"),
     ErrorEntry("OSR-PG-041", "the server refuses a value", "mend or cast the value in a step before"),
+    ErrorEntry("OSR-PG-042", "no such role or type", "create it, or correct 'grants'"),
 )
 
 ENTRIES: Final = (*SERVER, *READING, *WRITING)

@@ -13,9 +13,9 @@ from osiris_core.api import (
     Role,
     hookimpl,
 )
-from osiris_supabase.config import Extractor
+from osiris_supabase.config import Extractor, Writer
 from osiris_supabase.connection import SupabaseConnection
-from osiris_supabase.errors import READING, SERVER
+from osiris_supabase.errors import READING, SERVER, WRITING
 
 OSIRIS_API = "1.0"
 
@@ -53,6 +53,27 @@ def osiris_components() -> tuple[ComponentSpec, ...]:
             errors=(*SERVER, *READING),
             sql_dialect="postgres",
         ),
+        ComponentSpec(
+            name=f"{_FAMILY}.writer",
+            version="1.0.0",
+            role=Role.WRITER,
+            config=Writer,
+            summary="Write a table of a Supabase project or PostgreSQL database.",
+            description="With a dsn the table is changed in one transaction, together with a commit row in "
+            "_osiris_loads: readers see the table as it was or as it will be. Without, rows are upserted in batches "
+            "through the Data API.",
+            connection=_FAMILY,
+            examples=(
+                Example(title="Replace a table", config={"table": "daily", "mode": "replace"}),
+                Example(
+                    title="Update and add orders",
+                    config={"table": "orders", "mode": "upsert", "primary_key": ["id"], "grants": ["service_role"]},
+                ),
+            ),
+            hints=("Without a dsn only mode: upsert can be written, and the table must exist.",),
+            errors=(*SERVER, *WRITING),
+            sql_dialect="postgres",
+        ),
     )
 
 
@@ -64,6 +85,11 @@ def osiris_drivers() -> tuple[DriverSpec, ...]:
             component=f"{_FAMILY}.extractor",
             ref="osiris_supabase.extractor:ExtractorDriver",
             capabilities=frozenset({Capability.BINDS}),
+        ),
+        DriverSpec(
+            component=f"{_FAMILY}.writer",
+            ref="osiris_supabase.writer:WriterDriver",
+            capabilities=frozenset({Capability.STAGED, Capability.BINDS, Capability.KEEPS_STATE}),
         ),
     )
 

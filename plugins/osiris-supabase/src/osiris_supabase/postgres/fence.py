@@ -1,6 +1,6 @@
 """The fences around SQL that a pipeline brings: it reads, and does nothing else.
 
-1. It is one statement of a kind that reads (:mod:`osiris_sql.readonly`), in words that mean the same to the server.
+1. It is one statement of a kind that reads (:mod:`osiris_sql.readonly`), and goes to the server without its comments.
 2. It calls no function that the server says is volatile, but for a few that only compute; nor one that runs SQL given
    as text. The words are looked up in the server's own catalogue, whatever schema they are in.
 3. The server parses it as one statement with columns and without open parameters.
@@ -13,10 +13,11 @@ import itertools
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from sqlglot import tokenize
 from sqlglot.errors import SqlglotError
 
 from osiris_core.api import DriverError
-from osiris_sql.readonly import parse_query
+from osiris_sql.readonly import Refused, Rules, check_condition, read_only
 
 if TYPE_CHECKING:
     from osiris_supabase.postgres.session import Session
@@ -44,6 +45,8 @@ _SECRET: Final = frozenset(
 )
 """Relations that hold passwords, keys, or the server's files."""
 
+_RULES: Final = Rules(dialect="postgres", denied=frozenset(), qualified=True)
+
 _VOLATILE: Final = """
 SELECT DISTINCT lower(p.proname) FROM pg_catalog.pg_proc AS p
 WHERE lower(p.proname) = ANY ($1::text[]) AND p.provolatile = 'v' AND p.prokind = 'f'
@@ -56,15 +59,26 @@ _UNICODE: Final = re.compile(r"""[uU]&["']""")
 _OPENING: Final = re.compile(r"(?<![A-Za-z0-9_$])(?P<name>[A-Za-z_\u0080-\U0010ffff][\w$]*|\"(?:[^\"]|\"\")*\")\s*\(")
 
 
-def check_text(sql: str, what: str) -> None:
-    """Refuse what is not one reading statement, without asking a server."""
+def check_text(sql: str, what: str) -> str:
+    """The statement to send: ``sql`` without comments; refuses what is not one query that reads."""
     if _UNICODE.search(sql):
         raise _refusal(what, 'it has text or names with Unicode escapes (U&"…")')
-    parse_query(sql, dialect="postgres")
-    named = {token.text.lower() for token in _tokens(sql, what)}
-    secret = sorted(named & _SECRET)
+    try:
+        query = read_only(sql, _RULES)
+    except Refused as refused:
+        raise _refusal(what, str(refused)) from None
+    secret = sorted({token.text.lower() for token in _tokens(query.sql, what)} & _SECRET)
     if secret:
         raise _refusal(what, f"it names '{secret[0]}', which holds what no pipeline needs")
+    return query.sql
+
+
+def check_one_condition(sql: str, what: str) -> None:
+    """Refuse a condition that would close the parentheses around it."""
+    try:
+        check_condition(sql, "postgres")
+    except Refused as refused:
+        raise _refusal(what, f"in 'where', {refused}") from None
 
 
 def check_functions(session: Session, sql: str, what: str) -> None:
@@ -104,8 +118,6 @@ def _names(sql: str, what: str) -> tuple[frozenset[str], frozenset[str]]:
 
 
 def _tokens(sql: str, what: str) -> list[Any]:
-    from sqlglot import tokenize
-
     try:
         return tokenize(sql, read="postgres")
     except SqlglotError as error:

@@ -9,7 +9,7 @@ import attrs
 
 from osiris_core.api import DriverError, placeholders, quote_identifier, rewrite
 from osiris_supabase.postgres.failures import ServerFailure
-from osiris_supabase.postgres.fence import check_functions, check_shape, check_text
+from osiris_supabase.postgres.fence import check_functions, check_one_condition, check_shape, check_text
 from osiris_supabase.postgres.types_in import TEXTS, ColumnPlan, column_plan
 
 if TYPE_CHECKING:
@@ -57,8 +57,7 @@ def make_select(
 ) -> Select:
     """The statement for ``config``, fenced and described by the server; ``part`` is a condition of our own."""
     if config.query is not None:
-        sql = _bound(session, config.query, config.query_params, what)
-        _fence(session, sql, what)
+        sql = _fenced(session, _bound(session, config.query, config.query_params, what), what)
     else:
         sql = _table_sql(session, config, schema, what, part)
     if window is not None:
@@ -108,23 +107,22 @@ def _table_sql(session: Session, config: Extractor, schema: str, what: str, part
     conditions = [] if part is None else [part]
     if config.where is not None:
         condition = _bound(session, config.where, config.query_params, what)
-        # By itself it must be one condition: what closes our parenthesis would be a syntax error here.
-        check_text(f"SELECT 1 WHERE (\n{condition}\n)", what)
+        check_one_condition(condition, what)
         conditions.append(f"(\n{condition}\n)")
     if conditions:
         sql = f"{sql} WHERE {' AND '.join(conditions)}"
-    if config.where is not None:
-        _fence(session, sql, what)
-    return sql
+    return sql if config.where is None else _fenced(session, sql, what)
 
 
-def _fence(session: Session, sql: str, what: str) -> None:
-    check_text(sql, what)
-    check_functions(session, sql, what)
+def _fenced(session: Session, sql: str, what: str) -> str:
+    """The statement to send, once it has passed the fences."""
+    sent = check_text(sql, what)
+    check_functions(session, sent, what)
     try:
-        check_shape(session, sql, what)
+        check_shape(session, sent, what)
     except ServerFailure as failure:
         raise failure.error(what, codes=REFUSED) from None
+    return sent
 
 
 def _bound(session: Session, sql: str, values: Mapping[str, Value], what: str) -> str:

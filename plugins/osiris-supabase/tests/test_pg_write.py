@@ -1,0 +1,236 @@
+"""Every mode of writing a table: what is in it afterwards, what is counted, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from osiris_core.api import DriverError
+
+ROWS = "SELECT * FROM (VALUES (1, 'a'), (2, 'b')) AS t(id, name)"
+MORE = "SELECT * FROM (VALUES (2, 'B'), (3, 'c')) AS t(id, name)"
+NONE = "SELECT 1 AS id, 'a' AS name WHERE false"
+KEY = {"primary_key": ["id"]}
+BY = {"replace_keys": ["id"]}
+
+
+def content(bench, table="t"):
+    return bench.sql(f"SELECT * FROM {table} ORDER BY 1, 2")
+
+
+def published(bench):
+    (event,) = bench.events("write_published")
+    return {name: event[name] for name in ("rows", "inserted", "updated", "deleted")}
+
+
+@pytest.mark.parametrize(
+    ("mode", "keys", "after", "counts"),
+    [
+        ("append", {}, [(1, "a"), (2, "B"), (2, "b"), (3, "c")], (2, 2, 0, 0)),
+        ("replace", {}, [(2, "B"), (3, "c")], (2, 2, 0, 2)),
+        ("upsert", KEY, [(1, "a"), (2, "B"), (3, "c")], (2, 1, 1, 0)),
+        ("delete_insert", BY, [(1, "a"), (2, "B"), (3, "c")], (2, 2, 0, 1)),
+    ],
+)
+def test_a_mode_makes_a_table_and_changes_it(bench, mode, keys, after, counts):
+    bench.write("writer", ROWS, table="t", mode=mode, **keys)
+    assert published(bench) == {"rows": 2, "inserted": 2, "updated": 0, "deleted": 0}
+    assert content(bench) == [(1, "a"), (2, "b")]
+    bench.write("writer", MORE, table="t", mode=mode, **keys)
+    assert sorted(content(bench)) == sorted(after)
+    assert published(bench) == dict(zip(("rows", "inserted", "updated", "deleted"), counts, strict=True))
+    noted = bench.sql("SELECT target, mode, rows, length(checksum) FROM _osiris_loads ORDER BY loaded_at")
+    assert noted == [("public.t", mode, 2, 32)] * 2
+
+
+@pytest.mark.parametrize(
+    ("mode", "keys", "left"), [("append", {}, 2), ("replace", {}, 0), ("upsert", KEY, 2), ("delete_insert", BY, 2)]
+)
+def test_no_rows_make_an_empty_table_and_empty_only_what_is_replaced(bench, mode, keys, left):
+    bench.write("writer", NONE, table="fresh", mode=mode, **keys)
+    assert content(bench, "fresh") == []
+    bench.write("writer", ROWS, table="t", mode="append")
+    bench.write("writer", NONE, table="t", mode=mode, **keys)
+    assert len(content(bench)) == left
+
+
+@pytest.mark.parametrize("mode", ["append", "replace", "upsert", "delete_insert"])
+def test_the_same_load_again_changes_nothing(bench, mode):
+    keys = KEY if mode == "upsert" else BY if mode == "delete_insert" else {}
+    for _ in range(2):
+        written = bench.write("writer", ROWS, table="t", mode=mode, load_id="a" * 32, **keys)
+    assert written.already
+    assert written.rows == 2
+    assert content(bench) == [(1, "a"), (2, "b")]
+
+
+def test_upsert_without_an_index_updates_then_inserts(bench):
+    bench.sql("CREATE TABLE t (id int4, name text); INSERT INTO t VALUES (1, 'a'), (2, 'b')")
+    bench.write("writer", MORE, table="t", mode="upsert", **KEY)
+    assert content(bench) == [(1, "a"), (2, "B"), (3, "c")]
+    assert published(bench) == {"rows": 2, "inserted": 1, "updated": 1, "deleted": 0}
+
+
+def test_upsert_without_an_index_refuses_a_key_that_the_table_has_twice(bench):
+    bench.sql("CREATE TABLE t (id int4, name text); INSERT INTO t VALUES (2, 'x'), (2, 'b')")
+    with pytest.raises(DriverError) as caught:
+        bench.write("writer", MORE, table="t", mode="upsert", **KEY)
+    assert caught.value.code == "OSR-PG-037"
+    assert content(bench) == [(2, "b"), (2, "x")]
+
+
+@pytest.mark.parametrize("index", ["UNIQUE (name, id)", "PRIMARY KEY (id, name)"])
+def test_upsert_by_two_columns_uses_an_index_in_any_order(bench, index):
+    bench.sql(f"CREATE TABLE t (id int4, name text, n int4, {index}); INSERT INTO t VALUES (2, 'B', 1)")
+    bench.write("writer", f"SELECT *, 7 AS n FROM ({MORE})", table="t", mode="upsert", primary_key=["id", "name"])
+    assert content(bench) == [(2, "B", 7), (3, "c", 7)]
+
+
+@pytest.mark.parametrize("index", ["PRIMARY KEY (id)", "CHECK (true)"])
+def test_upsert_of_nothing_but_the_key(bench, index):
+    bench.sql(f"CREATE TABLE t (id int4, {index}); INSERT INTO t VALUES (2)")
+    bench.write("writer", f"SELECT id FROM ({MORE})", table="t", mode="upsert", **KEY)
+    assert content(bench, "(SELECT id, 0 FROM t) AS t") == [(2, 0), (3, 0)]
+    assert published(bench) == {"rows": 2, "inserted": 1, "updated": 1, "deleted": 0}
+
+
+@pytest.mark.parametrize("index", ["PRIMARY KEY (id)", "CHECK (true)"])
+def test_upsert_into_a_partitioned_table(bench, index):
+    bench.sql(
+        f"CREATE TABLE t (id int4, name text, {index}) PARTITION BY RANGE (id);"
+        "CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (3); CREATE TABLE t2 PARTITION OF t DEFAULT;"
+        "INSERT INTO t VALUES (1, 'a'), (2, 'b')"
+    )
+    bench.write("writer", MORE, table="t", mode="upsert", **KEY)
+    assert content(bench) == [(1, "a"), (2, "B"), (3, "c")]
+    assert published(bench) == {"rows": 2, "inserted": 1, "updated": 1, "deleted": 0}
+
+
+def test_duplicate_keys_are_an_error_or_the_last_wins(bench):
+    twice = "SELECT * FROM (VALUES (1, 'a'), (2, 'b'), (1, 'c'), (1, 'd'), (3, 'e')) AS t(id, name)"
+    with pytest.raises(DriverError) as caught:
+        bench.write("writer", twice, table="t", mode="upsert", **KEY)
+    assert caught.value.code == "OSR-PG-035"
+    assert bench.sql("SELECT to_regclass('t')") == [(None,)]
+    bench.write("writer", twice, table="t", mode="upsert", on_duplicate="last", **KEY)
+    assert content(bench) == [(1, "d"), (2, "b"), (3, "e")]
+    (event,) = bench.events("write_published")
+    assert event["details"]["duplicates_dropped"] == 2
+
+
+def test_null_in_a_primary_key_is_refused(bench):
+    with pytest.raises(DriverError, match="1 of 3 rows have NULL in the primary_key") as caught:
+        bench.write("writer", f"{ROWS} UNION ALL SELECT NULL, 'x'", table="t", mode="upsert", **KEY)
+    assert caught.value.code == "OSR-PG-034"
+
+
+def test_null_is_a_value_of_replace_keys(bench):
+    bench.sql("CREATE TABLE t (id int4, name text); INSERT INTO t VALUES (NULL, 'old'), (NULL, 'older'), (1, 'a')")
+    rows = "SELECT * FROM (VALUES (NULL::INTEGER, 'new'), (2, 'b'), (NULL, 'newer')) AS t(id, name)"
+    bench.write("writer", rows, table="t", mode="delete_insert", **BY)
+    assert content(bench) == [(1, "a"), (2, "b"), (None, "new"), (None, "newer")]
+    assert published(bench) == {"rows": 3, "inserted": 3, "updated": 0, "deleted": 2}
+
+
+def test_a_created_table_has_its_key_grants_and_policies(bench):
+    bench.server.execute("DROP ROLE IF EXISTS web; CREATE ROLE web")
+    bench.write("writer", ROWS, table="t", mode="upsert", grants=["web"], enable_rls=True, **KEY)
+    assert bench.sql("SELECT indisprimary FROM pg_index WHERE indrelid = 't'::regclass") == [(True,)]
+    assert bench.sql("SELECT has_table_privilege('web', 't', 'SELECT,INSERT')") == [(True,)]
+    assert bench.sql("SELECT relname, relrowsecurity FROM pg_class WHERE relname IN ('t', '_osiris_loads')") == [
+        ("_osiris_loads", True),
+        ("t", True),
+    ]
+    bench.sql("DROP TABLE t; REVOKE ALL ON SCHEMA public FROM web")
+    bench.server.execute("DROP ROLE web")
+
+
+def test_a_role_that_is_not_there_is_named_and_nothing_is_left(bench):
+    with pytest.raises(DriverError, match='role "nobody_at_all" does not exist'):
+        bench.write("writer", ROWS, table="t", mode="append", grants=["nobody_at_all"])
+    assert bench.sql("SELECT to_regclass('t')") == [(None,)]
+
+
+def test_another_schema_is_made_with_its_table(bench):
+    bench.write("writer", ROWS, table="t", schema="Mixed Case", mode="append")
+    assert content(bench, '"Mixed Case".t') == [(1, "a"), (2, "b")]
+    assert bench.sql('SELECT count(*) FROM "Mixed Case"._osiris_loads') == [(1,)]
+    bench.sql('DROP SCHEMA "Mixed Case" CASCADE')
+
+
+def test_a_missing_table_is_not_made_where_that_is_not_wanted(bench):
+    with pytest.raises(DriverError) as caught:
+        bench.write("writer", ROWS, table="t", mode="append", create_if_missing=False)
+    assert caught.value.code == "OSR-PG-030"
+    assert bench.sql("SELECT count(*) FROM pg_class WHERE relname = '_osiris_loads'") == [(0,)]
+
+
+@pytest.mark.parametrize("mode", ["append", "replace", "upsert", "delete_insert"])
+def test_new_columns_are_refused_added_or_left_out(bench, mode):
+    keys = KEY if mode == "upsert" else BY if mode == "delete_insert" else {}
+    bench.sql("CREATE TABLE t (id int4, gone text DEFAULT 'd'); INSERT INTO t VALUES (1, 'x')")
+    with pytest.raises(DriverError) as caught:
+        bench.write("writer", ROWS, table="t", mode=mode, **keys)
+    assert caught.value.code == "OSR-PG-031"
+    bench.write("writer", MORE, table="t", mode=mode, on_schema_change="ignore", **keys)
+    bench.write("writer", MORE, table="t", mode=mode, on_schema_change="add_columns", **keys)
+    (event,) = bench.events("schema_changed")
+    assert {"column": "name", "change": "added", "type": "text"} in event["changes"]
+    assert (3, "d", "c") in bench.sql("SELECT * FROM t")
+    expected = {"append": 5, "replace": 2, "upsert": 3, "delete_insert": 3}
+    assert bench.sql("SELECT count(*) FROM t") == [(expected[mode],)]
+
+
+def test_computed_and_identity_columns(bench):
+    bench.sql(
+        "CREATE TABLE t (id int4, name text, twice int4 GENERATED ALWAYS AS (id * 2) STORED,"
+        " n int8 GENERATED ALWAYS AS IDENTITY)"
+    )
+    for mode, keys in (("append", {}), ("delete_insert", BY)):
+        bench.write("writer", ROWS, table="t", mode=mode, on_schema_change="ignore", **keys)
+    assert bench.sql("SELECT id, name, twice FROM t ORDER BY id") == [(1, "a", 2), (2, "b", 4)]
+    with pytest.raises(DriverError, match=r"'public\.t' computes column 'twice' itself"):
+        bench.write("writer", "SELECT 1 AS id, 2 AS twice", table="t", mode="append", on_schema_change="ignore")
+    bench.write("writer", "SELECT 9 AS id, 5::BIGINT AS n", table="t", mode="append", on_schema_change="ignore")
+    assert bench.sql("SELECT n FROM t WHERE id = 9") == [(5,)]
+
+
+def test_a_view_is_refused(bench):
+    bench.sql("CREATE VIEW t AS SELECT 1 AS id, ''::text AS name")
+    with pytest.raises(DriverError, match=r"'public\.t' is a view") as caught:
+        bench.write("writer", ROWS, table="t", mode="append")
+    assert caught.value.code == "OSR-PG-038"
+
+
+def test_names_that_differ_in_case_are_different(bench):
+    bench.sql('CREATE TABLE t ("Id" int4, name text)')
+    with pytest.raises(DriverError) as caught:
+        bench.write("writer", ROWS, table="t", mode="append")
+    assert caught.value.code == "OSR-PG-031"
+
+
+def test_a_row_that_breaks_a_rule_changes_nothing(bench):
+    bench.sql("CREATE TABLE t (id int4 UNIQUE, name text CHECK (name <> 'B')); INSERT INTO t VALUES (1, 'a')")
+    for rows, said in ((MORE, "check constraint"), (ROWS, "duplicate key")):
+        with pytest.raises(DriverError, match=said) as caught:
+            bench.write("writer", rows, table="t", mode="append")
+        assert caught.value.code == "OSR-PG-040"
+        (aborted,) = bench.events("write_aborted")
+        assert aborted["clean"]
+    assert content(bench) == [(1, "a")]
+    assert bench.sql("SELECT count(*) FROM _osiris_loads") == [(0,)]
+
+
+def test_a_role_without_rights_is_told_what_it_lacks(bench):
+    bench.server.execute("DROP ROLE IF EXISTS weak; CREATE ROLE weak LOGIN PASSWORD 'weak'")  # pragma: allowlist secret
+    bench.sql("CREATE TABLE t (id int4, name text); GRANT CREATE, USAGE ON SCHEMA public TO weak")
+    bench.use(user="weak", password="weak")  # pragma: allowlist secret
+    with pytest.raises(DriverError, match="permission denied for table t") as caught:
+        bench.write("writer", ROWS, table="t", mode="append")
+    assert caught.value.code == "OSR-PG-008"
+    bench.sql("GRANT INSERT, SELECT ON t TO weak; ALTER TABLE t ENABLE ROW LEVEL SECURITY")
+    with pytest.raises(DriverError, match="row-level security") as caught:
+        bench.write("writer", ROWS, table="t", mode="append")
+    assert caught.value.code == "OSR-PG-008"
+    assert "BYPASSRLS" in caught.value.hint
+    bench.sql("DROP OWNED BY weak")
+    bench.server.execute("DROP ROLE weak")

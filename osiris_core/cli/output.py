@@ -95,10 +95,11 @@ def print_table(
     out of a table that would be wider than the terminal.
     """
     clean = redactor().text
+    headers = [visible_line(clean(header)) for header in headers]
     cells = [["" if cell is None else visible_line(clean(str(cell))) for cell in row] for row in rows]
     stream = _stdout()
     if not stream.isatty():
-        for line in [list(headers), *cells]:
+        for line in [headers, *cells]:
             _say("\t".join(line), stream)
         return
     from rich.box import SIMPLE_HEAD

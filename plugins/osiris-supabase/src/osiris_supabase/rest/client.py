@@ -68,7 +68,7 @@ class RestClient:
         schema: str,
         halting: Halting,
         largest: int = 256 << 20,
-        pause: float = 0.5,
+        pause: float = 0.2,
     ) -> None:
         assert connection.url is not None
         assert connection.key is not None

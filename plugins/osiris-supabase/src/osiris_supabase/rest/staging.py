@@ -189,6 +189,8 @@ class Staging:
                 tests.append(
                     (ours, f"NOT json_valid({name})", f"text that is no JSON, for a column of type {theirs.type}")
                 )
+                null = f"regexp_full_match({name}, '\\s*null\\s*')"
+                tests.append((ours, null, "the JSON value null, which a request cannot tell from NULL"))
         if not tests:
             return
         counts = cursor.execute(

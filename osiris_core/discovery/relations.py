@@ -30,6 +30,7 @@ _MAX_LOOKS: Final = 300
 _MANY: Final = 3
 """So many different values are the least that say anything."""
 
+_NAMELESS: Final = "no name says so"
 _DECLARED, _PROVED, _FIRST = "declared", "proved", "first"
 
 
@@ -216,7 +217,7 @@ def _by_value(
         if key.table is table or key.why == _FIRST or theirs is None:
             continue
         if family(column.type) == family(key.column.type) and (mine.distinct or 0) <= (theirs.distinct or 0):
-            yield _Candidate(table, column, key, 0.25, "no name says so")
+            yield _Candidate(table, column, key, 0.25, _NAMELESS)
 
 
 def _measured(profile: TableProfile | None, column: ColumnInfo) -> ColumnProfile | None:
@@ -231,9 +232,11 @@ def _judged(one: _Candidate, overlap: Overlap | None) -> _Candidate | None:
     reason = f"{one.reason}; {overlap.found:,} of {overlap.checked:,} values are there"
     if share < 0.5:
         return attrs.evolve(one, score=one.score * 0.3, reason=reason)
-    if one.reason == "no name says so" and share < 0.9:
+    by_value = one.reason == _NAMELESS
+    if by_value and share < 0.9:
         return None
     if overlap.checked < _MANY:
         return attrs.evolve(one, reason=reason)
-    gained = 0.25 if share == 1 else 0.15 if share >= 0.9 else 0.0
-    return attrs.evolve(one, score=one.score + gained, reason=reason)
+    # Of what is missing to certainty, values give a part: less of it where no name speaks for the relation.
+    part = (0.3 if by_value else 0.6) if share == 1 else (0.2 if by_value else 0.3) if share >= 0.9 else 0.0
+    return attrs.evolve(one, score=one.score + (1 - one.score) * part, reason=reason)

@@ -155,7 +155,7 @@ class FolderReader:
             return driver.plan(self._engine, self._root, [file], config)
         except OsirisError:
             raise
-        except duckdb.Error as error:
+        except Exception as error:
             raise driver.plan_failure(error, self._root, [file], config) from error
 
     def _hold(self, table: Table, *, all_rows: bool) -> str:
@@ -180,7 +180,9 @@ class FolderReader:
             batches = driver.read(reading, schema_of(reading, plan.empty()), self._root, plan, plan.files, config)
             try:
                 self._insert(held, batches, limit)
-            except duckdb.Error as error:
+            except (OsirisError, TimeoutError):
+                raise
+            except Exception as error:
                 raise driver.read_failure(error, reading, self._root, plan, plan.files, config) from error
             finally:
                 batches.close()

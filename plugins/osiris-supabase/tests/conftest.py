@@ -30,6 +30,12 @@ class PostgresBench(Bench):
 
 
 @pytest.fixture(scope="session")
+def postgres_bench():
+    """The class of the bench, for a test with a database of its own."""
+    return PostgresBench
+
+
+@pytest.fixture(scope="session")
 def postgres_database(postgres_server):
     with postgres_server.new_database("osiris_test") as name:
         yield name

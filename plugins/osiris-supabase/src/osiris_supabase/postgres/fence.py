@@ -28,7 +28,7 @@ _HARMLESS: Final = frozenset(
     | {"statement_timestamp", "pg_backend_pid", "pg_column_size", "pg_column_compression"}
     | {"pg_table_size", "pg_relation_size", "pg_total_relation_size", "pg_indexes_size", "pg_database_size"}
     | {"pg_tablespace_size", "pg_relation_filenode", "pg_size_pretty", "obj_description", "col_description"}
-    | {"gen_random_bytes", "gen_salt"}
+    | {"gen_random_bytes", "gen_salt", "bernoulli", "system", "system_rows", "system_time"}
 )
 """Functions that the server calls volatile and that change nothing."""
 

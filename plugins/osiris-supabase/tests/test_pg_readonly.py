@@ -1,0 +1,303 @@
+"""SQL that a pipeline brings only reads: attacks on a real server, as a superuser, and queries that must go through."""
+
+from __future__ import annotations
+
+import pytest
+
+from osiris_core.api import DriverError, OsirisError
+
+ATTACKS = [
+    # more than one statement, and ways out of the parentheses around it
+    "SELECT 1; DELETE FROM victim",
+    "SELECT 1; COMMIT; DELETE FROM victim",
+    "SELECT 1) TO STDOUT; COMMIT; DELETE FROM victim; --",
+    "SELECT 1) TO STDOUT; COMMIT; DELETE FROM victim; COPY (SELECT 1",
+    "SELECT 1) TO PROGRAM 'touch {file}' --",
+    "SELECT 1) TO '{file}' --",
+    "SELECT 1) TO PROGRAM $$touch {file}$$ /*",
+    "SELECT 1 --\n) TO PROGRAM 'touch {file}'",
+    "SELECT 1 /* */ ; /* */ DELETE FROM victim",
+    "SELECT 1;\0DELETE FROM victim",
+    "SELECT $a$ $b$ $a$; DELETE FROM victim --$b$",
+    "SELECT E'\\'; DELETE FROM victim; --'; DELETE FROM victim",
+    "SELECT 1 /* /* */ ; DELETE FROM victim; -- */ */; DELETE FROM victim",
+    "COMMIT",
+    "",
+    "-- nothing",
+    ";",
+    # statements that write
+    "DELETE FROM victim",
+    "DELETE FROM victim RETURNING id",
+    "INSERT INTO victim VALUES (9) RETURNING id",
+    "UPDATE victim SET id = 9 RETURNING id",
+    "TRUNCATE victim",
+    "DROP TABLE victim",
+    "CREATE TABLE made (a int)",
+    "CREATE TEMP TABLE made AS SELECT 1",
+    "SELECT 1 AS a INTO made",
+    "SELECT * INTO TEMP made FROM victim",
+    "MERGE INTO victim USING victim v ON true WHEN MATCHED THEN DELETE",
+    "WITH gone AS (DELETE FROM victim RETURNING id) SELECT * FROM gone",
+    "WITH made AS (INSERT INTO victim VALUES (9) RETURNING id) SELECT * FROM made",
+    "WITH RECURSIVE a AS (UPDATE victim SET id = 0 RETURNING id) TABLE a",
+    "SELECT * FROM victim FOR UPDATE",
+    "SELECT * FROM victim FOR NO KEY UPDATE SKIP LOCKED",
+    "SELECT * FROM (SELECT * FROM victim FOR SHARE) AS s",
+    "LOCK TABLE victim IN ACCESS EXCLUSIVE MODE",
+    "COPY victim TO '{file}'",
+    "COPY victim TO PROGRAM 'touch {file}'",
+    "COPY victim FROM PROGRAM 'echo 9'",
+    "EXPLAIN ANALYZE DELETE FROM victim",
+    "DO $$BEGIN DELETE FROM victim; END$$",
+    "CALL erase_all()",
+    "EXECUTE something",
+    "PREPARE p AS DELETE FROM victim",
+    "DECLARE c CURSOR FOR SELECT 1",
+    "FETCH ALL FROM c",
+    "VACUUM victim",
+    "ANALYZE victim",
+    "REFRESH MATERIALIZED VIEW m",
+    "NOTIFY channel",
+    "LISTEN channel",
+    "GRANT ALL ON victim TO PUBLIC",
+    "SET TRANSACTION READ WRITE",
+    "SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE",
+    "SET ROLE postgres",
+    "RESET ALL",
+    "SHOW data_directory",
+    "DISCARD ALL",
+    "LOAD 'something'",
+    "CHECKPOINT",
+    "ALTER SYSTEM SET work_mem = '1MB'",
+    # functions that act
+    "SELECT set_config('transaction_read_only', 'off', false)",
+    "SELECT set_config('default_transaction_read_only', 'off', false)",
+    "SELECT pg_catalog.set_config('a.b', 'c', false)",
+    "SELECT \"set_config\"('a.b', 'c', false)",
+    "SELECT \"pg_catalog\".\"set_config\"('a.b', 'c', false)",
+    "SELECT set_config /* */ ('a.b', 'c', false)",
+    "SELECT set_config -- \n ('a.b', 'c', false)",
+    "SELECT U&\"\\0073et_config\"('a.b', 'c', false)",
+    "SELECT SET_CONFIG('a.b', 'c', false)",
+    "SELECT * FROM set_config('a.b', 'c', false)",
+    "SELECT 1 FROM victim, LATERAL (SELECT set_config('a.b', id::text, false)) AS s",
+    "SELECT 1 ORDER BY set_config('a.b', 'c', false)",
+    "SELECT count(*) FILTER (WHERE set_config('a.b', 'c', false) = '') FROM victim",
+    "SELECT CASE WHEN true THEN nextval('counter') END",
+    "SELECT nextval('counter')",
+    "SELECT setval('counter', 99)",
+    "SELECT pg_read_file('/etc/passwd')",
+    "SELECT pg_read_binary_file('/etc/passwd')",
+    "SELECT * FROM pg_ls_dir('/')",
+    "SELECT pg_stat_file('/etc/passwd')",
+    "SELECT pg_sleep(60)",
+    "SELECT pg_sleep_for('1 minute')",
+    "SELECT pg_advisory_lock(1)",
+    "SELECT pg_try_advisory_lock(1)",
+    "SELECT pg_advisory_xact_lock_shared(1)",
+    "SELECT pg_notify('channel', 'x')",
+    "SELECT lo_create(4711)",
+    "SELECT lo_from_bytea(0, 'x')",
+    "SELECT lo_export(4711, '{file}')",
+    "SELECT lo_import('/etc/passwd')",
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity",
+    "SELECT pg_cancel_backend(1)",
+    "SELECT pg_reload_conf()",
+    "SELECT pg_rotate_logfile()",
+    "SELECT pg_switch_wal()",
+    "SELECT pg_create_restore_point('x')",
+    "SELECT pg_logical_emit_message(false, 'a', 'b')",
+    "SELECT pg_drop_replication_slot('x')",
+    "SELECT txid_current()",
+    "SELECT pg_current_xact_id()",
+    "SELECT pg_export_snapshot()",
+    "SELECT current_setting('data_directory')",
+    "SELECT query_to_xml('DELETE FROM victim', true, true, '')",
+    "SELECT database_to_xml(true, true, '')",
+    "SELECT table_to_xml('victim', true, true, '')",
+    "SELECT cursor_to_xml('c', 1, true, true, '')",
+    "SELECT * FROM ts_stat('SELECT to_tsvector(id::text) FROM victim')",
+    "SELECT dblink_exec('{dsn}', 'DELETE FROM victim')",
+    "SELECT * FROM dblink('{dsn}', 'DELETE FROM victim RETURNING id') AS t(id int)",
+    "SELECT dblink_connect('c', '{dsn}')",
+    "SELECT erase_all()",
+    "SELECT public.erase_all()",
+    "SELECT * FROM victim WHERE erase_all() = 1",
+    "SELECT erase_row(v) FROM victim AS v",
+    "SELECT v.erase_row FROM victim AS v",
+    "SELECT (v).erase_row FROM victim AS v",
+    "SELECT liar()",
+    "SELECT * FROM reckless",
+    # what no pipeline needs to see
+    "SELECT rolname, rolpassword FROM pg_authid",
+    "SELECT * FROM pg_catalog.pg_shadow",
+    'SELECT * FROM "pg_shadow"',
+    "SELECT * FROM pg_hba_file_rules",
+    "SELECT * FROM pg_settings",
+    "TABLE pg_authid",
+    "SELECT $1",
+    "SELECT $1::int",
+    "SELECT",
+    "VALUES (set_config('a.b', 'c', false))",
+    "SELECT (SELECT set_config('a.b', 'c', false)) UNION ALL SELECT 'x'",
+    "SELECT array_agg(x) FROM (VALUES (nextval('counter'))) AS v(x)",
+    "SELECT 1 FROM victim TABLESAMPLE system (set_config('a.b', '1', false)::float4)",
+]
+
+LEGAL = [
+    "SELECT 1 AS a",
+    "SELECT 1 AS a;",
+    "SELECT 1 AS a -- the end",
+    "/* first */ SELECT 1 AS a /* nested /* comment */ */",
+    "SELECT 'it''s; DELETE FROM victim' AS a",
+    "SELECT $q$; DROP TABLE victim$q$ AS a",
+    "SELECT E'\\'' AS a",
+    "SELECT * FROM victim",
+    'SELECT id AS "a;b" FROM victim',
+    "SELECT * FROM (VALUES (1, 'a'), (2, 'b')) AS v(id, name)",
+    "WITH v AS (SELECT * FROM victim) SELECT count(*) FROM v",
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5) SELECT i FROM n",
+    "SELECT id FROM victim UNION SELECT 3 EXCEPT SELECT 1",
+    "SELECT count(*), sum(id)::numeric(10,2) AS total, avg(id)::numeric(10,2) AS mean FROM victim",
+    "SELECT id, row_number() OVER (ORDER BY id DESC) AS n FROM victim",
+    "SELECT id, sum(id) OVER (ORDER BY id ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS s FROM victim",
+    "SELECT id, lag(id) OVER w AS before FROM victim WINDOW w AS (ORDER BY id)",
+    "SELECT date_trunc('month', now()) AS month",
+    "SELECT extract(year FROM timestamp '2024-02-29') AS y",
+    "SELECT now() AS a, current_date AS b, current_timestamp AS c, clock_timestamp() AS d",
+    "SELECT timestamptz '2024-01-01' AT TIME ZONE 'Europe/Prague' AS local",
+    "SELECT to_char(now(), 'YYYY-MM-DD') AS day, to_timestamp(0) AS zero",
+    "SELECT age(timestamp '2024-01-01', timestamp '2023-01-01')::text AS a",
+    "SELECT d::date AS d FROM generate_series(date '2024-01-01', date '2024-01-05', interval '1 day') AS g(d)",
+    "SELECT coalesce(NULL, 1) AS a, nullif(1, 1) AS b, greatest(1, 2) AS c, least(1, 2) AS d",
+    "SELECT CASE WHEN id > 1 THEN 'many' ELSE 'one' END AS size FROM victim",
+    "SELECT lower('A') || upper('b') AS a, substring('abc' FROM 2 FOR 1) AS b, trim(both ' ' FROM ' x ') AS c",
+    "SELECT regexp_replace('abc', 'b+', 'x', 'g') AS a, split_part('a,b', ',', 2) AS b, 'abc' ~ '^a' AS c",
+    "SELECT position('b' IN 'abc') AS a, overlay('abc' PLACING 'x' FROM 2 FOR 1) AS b",
+    "SELECT string_agg(id::text, ',' ORDER BY id) AS ids, array_agg(id) AS list FROM victim",
+    "SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY id) AS median, mode() WITHIN GROUP (ORDER BY id) AS m FROM victim",
+    "SELECT id % 2 AS odd, count(*) FROM victim GROUP BY ROLLUP (id % 2) HAVING count(*) > 0",
+    "SELECT count(*) FILTER (WHERE id > 1) AS n FROM victim",
+    "SELECT DISTINCT ON (id % 2) id FROM victim ORDER BY id % 2, id DESC",
+    "SELECT '{\"a\":[1,2]}'::jsonb -> 'a' ->> 0 AS a, '{\"a\":1}'::jsonb @> '{\"a\":1}' AS b",
+    "SELECT jsonb_build_object('id', id) AS j FROM victim",
+    "SELECT e.value AS v FROM jsonb_array_elements('[1,2]'::jsonb) AS e",
+    "SELECT k.key AS key, k.value AS value FROM jsonb_each_text('{\"a\":1}') AS k",
+    "SELECT jsonb_path_query('[1,2,3]', '$[*] ? (@ > 1)') AS j",
+    "SELECT unnest(ARRAY[1, 2, 3]) AS i",
+    "SELECT (ARRAY[1, 2, 3])[2:3] AS part, 2 = ANY (ARRAY[1, 2]) AS has",
+    "SELECT a.id AS a, b.id AS b FROM victim a LEFT JOIN victim b ON a.id = b.id + 1",
+    "SELECT v.id AS id, l.n AS n FROM victim v CROSS JOIN LATERAL (SELECT v.id * 2 AS n) AS l",
+    "SELECT id FROM victim WHERE EXISTS (SELECT 1 FROM victim w WHERE w.id > victim.id)",
+    "SELECT id FROM victim WHERE id IN (SELECT max(id) FROM victim) ORDER BY id LIMIT 1 OFFSET 0",
+    "SELECT id FROM victim ORDER BY id FETCH FIRST 1 ROW ONLY",
+    "SELECT id FROM victim TABLESAMPLE bernoulli (100)",
+    "SELECT random() >= 0 AS r, gen_random_uuid() AS u",
+    "SELECT md5('a') AS m, encode(sha256('a'), 'hex') AS h, hashtext('a') AS t",
+    "SELECT round(1.234, 2)::numeric(5,2) AS r, floor(1.5) AS f, power(2, 3) AS p, width_bucket(5, 0, 10, 5) AS w",
+    "SELECT int4range(1, 5) * int4range(3, 8) AS r, 3 <@ int4range(1, 5) AS inside",
+    "SELECT to_tsvector('english', 'running dogs') @@ to_tsquery('english', 'run') AS found",
+    "SELECT '10.0.0.1'::inet << '10.0.0.0/8'::inet AS inside",
+    "SELECT similarity FROM (SELECT 1 AS similarity) AS s",
+    "SELECT pg_total_relation_size('victim') > 0 AS big, pg_size_pretty(1024::bigint) AS pretty",
+    "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1",
+    "SELECT relname, reltuples FROM pg_class WHERE relname = 'victim'",
+    "SELECT current_user AS u, current_schema AS s, version() AS v",
+    "SELECT x.a AS a FROM json_to_recordset('[{\"a\":1}]') AS x(a int)",
+    "SELECT pure(id) AS p FROM victim",
+    "SELECT public.pure(2) AS p",
+    "SELECT 'set_config' AS delete, 1 AS update FROM victim AS nextval",
+    "SELECT grouping(id) AS g, id FROM victim GROUP BY GROUPING SETS ((id), ())",
+    "(SELECT 1 AS a) UNION ALL (SELECT 2) ORDER BY 1",
+    "SELECT :low::int AS a WHERE :text <> '; DELETE FROM victim'",
+]
+
+
+@pytest.fixture(scope="module")
+def besieged(tmp_path_factory, postgres_server, postgres_bench):
+    with postgres_server.new_database("osiris_besieged") as name:
+        bench = postgres_bench(tmp_path_factory.mktemp("besieged"), postgres_server, name)
+        bench.sql("CREATE TABLE victim (id int4); INSERT INTO victim VALUES (1), (2); CREATE SEQUENCE counter")
+        bench.sql("CREATE FUNCTION erase_all() RETURNS int LANGUAGE sql AS 'DELETE FROM victim RETURNING 1'")
+        bench.sql("CREATE FUNCTION erase_row(victim) RETURNS int LANGUAGE sql AS 'DELETE FROM victim RETURNING 1'")
+        bench.sql("CREATE FUNCTION pure(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1 + 1'")
+        bench.sql(
+            "CREATE FUNCTION liar() RETURNS int IMMUTABLE LANGUAGE plpgsql AS "
+            "'BEGIN DELETE FROM victim; RETURN 1; END'; CREATE VIEW reckless AS SELECT erase_all() AS a"
+        )
+        bench.sql("CREATE TABLE made_before AS SELECT relname FROM pg_class")
+        if bench.sql("SELECT 1 FROM pg_available_extensions WHERE name = 'dblink'"):
+            bench.sql("CREATE EXTENSION dblink")
+        yield bench
+
+
+def state(bench):
+    return bench.sql(
+        "SELECT (SELECT array_agg(id ORDER BY id) FROM victim), (SELECT last_value FROM counter), "
+        "(SELECT is_called FROM counter), (SELECT count(*) FROM pg_class WHERE relname = 'made'), "
+        "(SELECT count(*) FROM pg_largeobject_metadata), "
+        "(SELECT count(*) FROM pg_locks WHERE locktype = 'advisory')"
+    )
+
+
+@pytest.mark.parametrize("sql", ATTACKS)
+def test_an_attack_is_refused_and_changes_nothing(besieged, tmp_path, sql):
+    before = state(besieged)
+    file = tmp_path / "made"
+    tmp_path.chmod(0o777)
+    dsn = besieged.server.dsn(database=besieged.database)
+    with pytest.raises(DriverError) as caught:
+        besieged.read("extractor", query=sql.replace("{file}", str(file)).replace("{dsn}", dsn) or " ")
+    assert caught.value.code in ("OSR-PG-020", "OSR-PG-021", "OSR-PG-026", "OSR-PG-027", "OSR-PG-023")
+    assert state(besieged) == before
+    assert not file.exists()
+
+
+@pytest.mark.parametrize(
+    "condition", ["true) OR (true", "true; DELETE FROM victim", "true -- x", "erase_all() = 1", "(", ")"]
+)
+def test_a_condition_is_one_condition_that_reads(besieged, condition):
+    if condition == "true -- x":
+        assert len(besieged.rows("extractor", table="victim", where=condition)) == 2
+        return
+    with pytest.raises(DriverError) as caught:
+        besieged.read("extractor", table="victim", where=condition)
+    assert caught.value.code in ("OSR-PG-020", "OSR-PG-026")
+
+
+@pytest.mark.parametrize("sql", LEGAL)
+def test_a_query_that_reads_is_let_through(besieged, sql):
+    params = {"low": -1, "text": "a'; DELETE FROM victim; --"} if ":low" in sql else {}
+    found = besieged.read("extractor", query=sql, query_params=params)
+    assert found.num_rows > 0
+
+
+def test_without_the_parser_the_server_alone_refuses_what_writes(besieged):
+    """The fences behind the first: one statement, within COPY, in a read-only transaction."""
+    from osiris_supabase.postgres.begin import begin
+    from osiris_supabase.postgres.extractor import reading_session
+    from osiris_supabase.postgres.failures import ServerFailure
+
+    before = state(besieged)
+    for sql in ("SELECT 1) TO STDOUT; COMMIT; DELETE FROM victim; --", "DELETE FROM victim RETURNING 1",
+                "SELECT erase_all()", "SELECT nextval('counter')", "SELECT * FROM victim FOR UPDATE"):  # fmt: skip
+        session = reading_session(besieged.context("extractor"))
+        try:
+            begin(session, besieged.connection, read_only=True)
+            with pytest.raises(ServerFailure):
+                list(session.copy_out(f"COPY (\n{sql}\n) TO STDOUT"))
+        finally:
+            session.close()
+    assert state(besieged) == before
+
+
+def test_a_statement_that_takes_too_long_is_ended(besieged):
+    besieged.use(statement_timeout=1.0)
+    try:
+        with pytest.raises(OsirisError) as caught:
+            besieged.read(
+                "extractor", query="SELECT count(*) FROM generate_series(1, 100000) a, generate_series(1, 100000) b"
+            )
+    finally:
+        besieged.use()
+    assert caught.value.code == "OSR-PG-009"

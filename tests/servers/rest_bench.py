@@ -8,10 +8,6 @@ import json
 import pytest
 
 from osiris_core.api import SecretStr
-from osiris_core.model.structure import structure
-from osiris_supabase.config import Extractor, Writer
-from osiris_supabase.rest.reader import RestReader
-from osiris_supabase.rest.writer import RestWriter
 from tests.bench import Bench
 from tests.servers.postgrest import Standin
 
@@ -56,14 +52,6 @@ class RestBench(Bench):
     def use(self, key=SECRET, url=None, **config):
         """Connect with another key or settings."""
         return self.connect(url=url or self.standin.url, key=SecretStr(key), **config)
-
-    def configured(self, component, config):
-        value, findings = structure({"extractor": Extractor, "writer": Writer}[component], config)
-        assert value is not None, [finding.message for finding in findings]
-        return value
-
-    def driver(self, component):
-        return {"extractor": RestReader, "writer": RestWriter}[component]()
 
     def sql(self, statement):
         return self.server.execute(statement, self.database)

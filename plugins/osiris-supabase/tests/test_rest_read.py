@@ -121,8 +121,9 @@ VALUES = {
 }
 
 
-@pytest.mark.parametrize("zoned", [True, False], ids=["utc", "server zone"])
-@pytest.mark.parametrize("kind", VALUES)
+@pytest.mark.parametrize(
+    ("kind", "zoned"), [*((kind, True) for kind in VALUES), *((kind, False) for kind in VALUES if "time" in kind)]
+)
 def test_every_value_of_a_type_arrives_exactly(rest, kind, zoned):
     rest.standin.timezones = zoned  # older versions answer in the server's own zone
     rest.make(f"CREATE TABLE t (id int PRIMARY KEY, v {kind})")

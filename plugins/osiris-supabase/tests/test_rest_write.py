@@ -101,7 +101,7 @@ def test_a_load_that_is_recorded_is_not_sent_again(table):
     assert posts(table) == []
     assert table.sql("SELECT count(*) FROM t") == [(0,)]
     row = table.sql("SELECT load_id, step, target, mode, rows FROM _osiris_loads")
-    assert row == [("b" * 32, "step", "t", "upsert", 3)]
+    assert row == [("b" * 32, "step", "public.t", "upsert", 3)]
 
 
 def test_a_load_without_a_table_of_commit_rows_says_how_to_make_it(table):
@@ -248,8 +248,9 @@ VALUES = {
 }
 
 
-@pytest.mark.parametrize("zoned", [True, False], ids=["utc", "server zone"])
-@pytest.mark.parametrize("kind", VALUES)
+@pytest.mark.parametrize(
+    ("kind", "zoned"), [*((kind, True) for kind in VALUES), *((kind, False) for kind in VALUES if "time" in kind)]
+)
 def test_every_value_of_a_type_goes_in_exactly(rest, kind, zoned):
     rest.standin.timezones = zoned
     duck, values = VALUES[kind]

@@ -43,12 +43,12 @@ def find_load(client: RestClient, load_id: str, target: str) -> Report | None:
     return Report(target=target, rows=int(found[0]["rows"]), checksum=found[0]["checksum"])
 
 
-def newest_state(client: RestClient, key: str, target: str) -> str | None:
+def newest_state(client: RestClient, key: str) -> str | None:
     """The newest state of an incremental extract."""
     params = (
         ("select", columns(["state"])),
         ('"state_key"', f"eq.{key}"),
-        ('"target"', f"eq.{target}"),
+        ('"state"', "not.is.null"),
         ("order", '"loaded_at".desc,"load_id".desc'),
         ("limit", "1"),
     )

@@ -171,7 +171,7 @@ class RestWriter:
         with closing(_connect(ctx, name)) as client:
             if not loads.usable(read_tables(client).get(loads.TABLE)):
                 return None
-            return loads.newest_state(client, key, _shown(config, name))
+            return loads.newest_state(client, key)
 
     def write_state(self, *, step_id: str, config: Writer, state: LoadState, ctx: DriverContext) -> None:
         """Note a state without any rows."""
@@ -198,7 +198,7 @@ def _connect(ctx: DriverContext, schema: str) -> RestClient:
 
 
 def _shown(config: Writer, schema: str) -> str:
-    return config.table if schema == "public" else f"{schema}.{config.table}"
+    return f"{schema}.{config.table}"
 
 
 def _target(client: RestClient, config: Writer, schema: str, arrow: Schema) -> _Target:

@@ -8,6 +8,7 @@ from osiris_core.api import (
     Capability,
     ComponentSpec,
     ConnectionSpec,
+    DiscovererSpec,
     DriverSpec,
     Example,
     Role,
@@ -105,3 +106,9 @@ def osiris_connections() -> tuple[ConnectionSpec, ...]:
             example={"dsn": "${SUPABASE_DSN}"},
         ),
     )
+
+
+@hookimpl
+def osiris_discoverers() -> tuple[DiscovererSpec, ...]:
+    """What is in a database."""
+    return (DiscovererSpec(family=_FAMILY, ref="osiris_supabase.postgres.discover:PostgresDiscoverer"),)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 DOCS: Final = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS))
 
-from generators import adr, cli, components, errors, events, hooks, settings  # noqa: E402
+from generators import adr, cli, components, errors, events, hooks, settings, types  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +27,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "reference/events.md": events.page,
     "reference/hooks.md": hooks.page,
     "reference/settings.md": settings.page,
+    "reference/types.md": types.page,
     "adr/index.md": adr.page,
 }
 

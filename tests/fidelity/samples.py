@@ -1,0 +1,173 @@
+"""Every column type of each source with its extreme values: the SQL that makes them, and what they are in Python."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from decimal import Decimal
+from uuid import UUID
+
+import attrs
+import pyarrow as pa
+
+_UTC = dt.UTC
+_NASTY = (
+    "",
+    "NULL",
+    "\\N",
+    'a "quoted", cell',
+    "line\r\nbreak\ttab",
+    "back\\slash'",
+    "\x1a \U0001f600 žluť",
+    " spaces ",
+)
+
+
+@attrs.frozen
+class Sample:
+    """A column type, and pairs of an SQL expression and the value that an extractor must give for it."""
+
+    type: str
+    values: tuple[tuple[str, object], ...]
+    label: str = ""
+
+    @property
+    def name(self) -> str:
+        """What the matrix calls it; a sample with a label holds values that some destinations refuse."""
+        return f"{self.type} {self.label}".strip()
+
+
+def _sample(kind: str, *values: tuple[str, object]) -> Sample:
+    return Sample(kind, (*values, ("NULL", None)))
+
+
+def _plain(kind: str, *values: object) -> Sample:
+    return _sample(kind, *((str(value), value) for value in values))
+
+
+def _texts(kind: str, escape: bool, *values: str) -> Sample:
+    def quoted(text: str) -> str:
+        text = text.replace("\\", "\\\\") if escape else text
+        return "'" + text.replace("'", "''") + "'"
+
+    return _sample(kind, *((quoted(value), value) for value in values))
+
+
+def _decimals(kind: str, *values: str) -> Sample:
+    return _sample(kind, *((value, Decimal(value)) for value in values))
+
+
+def _moments(kind: str, *values: tuple[str, object]) -> Sample:
+    return _sample(kind, *((f"'{text}'", value) for text, value in values))
+
+
+MYSQL = (
+    _plain("TINYINT", -128, 0, 127),
+    _plain("TINYINT UNSIGNED", 0, 255),
+    _plain("TINYINT(1)", 0, 1, 2),
+    _plain("SMALLINT", -32768, 32767),
+    _plain("SMALLINT UNSIGNED", 65535),
+    _plain("MEDIUMINT", -8388608, 8388607),
+    _plain("MEDIUMINT UNSIGNED", 16777215),
+    _plain("INT", -(2**31), 2**31 - 1),
+    _plain("INT UNSIGNED", 2**32 - 1),
+    _plain("BIGINT", -(2**63), 2**63 - 1),
+    _plain("BIGINT UNSIGNED", 2**63, 2**64 - 1),
+    _decimals("DECIMAL(10,2)", "-99999999.99", "0.01"),
+    _decimals("DECIMAL(30,12)", "123456789012345678.123456789012"),
+    _decimals("DECIMAL(38,20)", "-123456789012345678.12345678901234567890"),
+    _sample(
+        "DECIMAL(65,30)",
+        *((text, text) for text in ("12345678901234567890123456789012345.123456789012345678901234567890",)),
+    ),
+    _sample("FLOAT", ("16777216", 16777216.0), ("1234567.875", 1234567.875), ("-0.5", -0.5)),
+    _sample("DOUBLE", ("1e-12", 1e-12), ("1e300", 1e300), ("0.1", 0.1), ("-2.5", -2.5)),
+    _sample("BIT(1)", ("b'0'", 0), ("b'1'", 1)),
+    _sample("BIT(64)", ("18446744073709551615", 2**64 - 1), ("1", 1)),
+    _moments("DATE", ("1000-01-01", dt.date(1000, 1, 1)), ("9999-12-31", dt.date(9999, 12, 31))),
+    _moments("DATETIME", ("1969-12-31 23:59:59", dt.datetime(1969, 12, 31, 23, 59, 59))),
+    _moments(
+        "DATETIME(6)",
+        ("1000-01-01 00:00:00.000001", dt.datetime(1000, 1, 1, 0, 0, 0, 1)),
+        ("9999-12-31 23:59:59.999999", dt.datetime(9999, 12, 31, 23, 59, 59, 999999)),
+    ),
+    _moments(
+        "TIMESTAMP(6)",
+        ("1970-01-01 00:00:01.000000", dt.datetime(1970, 1, 1, 0, 0, 1, tzinfo=_UTC)),
+        ("2038-01-19 03:14:07.999999", dt.datetime(2038, 1, 19, 3, 14, 7, 999999, tzinfo=_UTC)),
+    ),
+    _moments("TIME(6)", ("00:00:00", dt.time()), ("23:59:59.999999", dt.time(23, 59, 59, 999999))),
+    _plain("YEAR", 1901, 2155),
+    _texts("CHAR(5)", True, "ab", ""),
+    _texts("VARCHAR(60)", True, *_NASTY),
+    _texts("LONGTEXT", True, "x" * 70_000, ""),
+    _sample("BINARY(4)", ("x'00ff0a27'", b"\x00\xff\n'")),
+    _sample("VARBINARY(20)", ("x''", b""), ("x'00ff2c225c'", b'\x00\xff,"\\')),
+    _sample("LONGBLOB", ("repeat(x'00ff', 40000)", b"\x00\xff" * 40000)),
+    _texts("ENUM('a','b c')", True, "a", "b c"),
+    _texts("SET('x','y','z')", True, "", "x,z"),
+    _texts("JSON", True, '{"b": 1, "a": 1.10}'),
+    _sample("POINT", ("ST_GeomFromText('POINT(1 2)')", bytes.fromhex("0101000000000000000000f03f0000000000000040"))),
+)
+
+POSTGRES = (
+    _plain("boolean", True, False),
+    _plain("smallint", -32768, 32767),
+    _plain("integer", -(2**31), 2**31 - 1),
+    _plain("bigint", -(2**63), 2**63 - 1),
+    _decimals("numeric(10,2)", "-99999999.99", "0.01"),
+    _decimals("numeric(38,20)", "-123456789012345678.12345678901234567890"),
+    _sample(
+        "numeric",
+        ("1234567890123456789012345678901234567890.5", "1234567890123456789012345678901234567890.5"),
+        ("1.10", "1.10"),
+        ("'NaN'", "NaN"),
+    ),
+    _sample("real", ("16777216", 16777216.0), ("0.5", 0.5)),
+    _sample("double precision", ("1e-12", 1e-12), ("1e300", 1e300), ("0.1", 0.1)),
+    Sample("double precision", (("'Infinity'", math.inf), ("'NaN'", math.nan)), "not finite"),
+    _texts("text", False, *_NASTY),
+    _texts("varchar(60)", False, *_NASTY),
+    _texts("char(5)", False, "ab   "),
+    _sample("bytea", ("'\\x'", b""), ("'\\x00ff2c225c'", b'\x00\xff,"\\')),
+    _moments("date", ("0001-01-01", dt.date(1, 1, 1)), ("9999-12-31", dt.date(9999, 12, 31))),
+    _moments("timestamp", ("1969-12-31 23:59:59.999999", dt.datetime(1969, 12, 31, 23, 59, 59, 999999))),
+    _moments("timestamptz", ("2024-03-31 00:30:00+02", dt.datetime(2024, 3, 30, 22, 30, tzinfo=_UTC))),
+    _moments("time", ("00:00:00", dt.time()), ("23:59:59.999999", dt.time(23, 59, 59, 999999))),
+    _moments("timetz", ("12:30:00+02", "12:30:00+02")),
+    _sample("uuid", ("'00000000-0000-4000-8000-00000000000f'", UUID("00000000-0000-4000-8000-00000000000f"))),
+    _texts("json", False, '{"b":1, "a":1.10}'),
+    _texts("jsonb", False, '{"a": 1.10, "b": 1}'),
+    _moments("inet", ("10.0.0.1/8", "10.0.0.1/8")),
+    _moments("macaddr", ("08:00:2b:01:02:03", "08:00:2b:01:02:03")),
+    _sample("bit(3)", ("B'101'", "101")),
+    _sample("oid", ("4294967295", 4294967295)),
+    _moments("int4range", ("[1,5)", "[1,5)")),
+    _moments("point", ("(1,2)", "(1,2)")),
+)
+
+DUCKDB = (
+    _plain("BOOLEAN", True, False),
+    _plain("TINYINT", -128, 127),
+    _plain("SMALLINT", -32768, 32767),
+    _plain("INTEGER", -(2**31), 2**31 - 1),
+    _plain("BIGINT", -(2**63), 2**63 - 1),
+    _plain("UTINYINT", 255),
+    _plain("USMALLINT", 65535),
+    _plain("UINTEGER", 2**32 - 1),
+    _plain("UBIGINT", 2**64 - 1),
+    _sample("FLOAT", ("16777216", 16777216.0), ("0.5", 0.5)),
+    _sample("DOUBLE", ("1e-12", 1e-12), ("1e300", 1e300), ("0.1", 0.1)),
+    _decimals("DECIMAL(10,2)", "-99999999.99", "0.01"),
+    _decimals("DECIMAL(38,20)", "-123456789012345678.12345678901234567890"),
+    _texts("VARCHAR", False, *_NASTY),
+    _sample("BLOB", ("''::BLOB", b""), ("unhex('00ff2c225c')", b'\x00\xff,"\\')),
+    _moments("DATE", ("1000-01-01", dt.date(1000, 1, 1)), ("9999-12-31", dt.date(9999, 12, 31))),
+    _moments("TIMESTAMP", ("1969-12-31 23:59:59.999999", dt.datetime(1969, 12, 31, 23, 59, 59, 999999))),
+    _moments("TIMESTAMPTZ", ("2024-03-31 00:30:00+02", dt.datetime(2024, 3, 30, 22, 30, tzinfo=_UTC))),
+    _moments("TIME", ("00:00:00", dt.time()), ("23:59:59.999999", dt.time(23, 59, 59, 999999))),
+    _sample("UUID", ("'00000000-0000-4000-8000-00000000000f'", UUID("00000000-0000-4000-8000-00000000000f"))),
+    _sample("INTERVAL", ("INTERVAL '1 month 2 days'", pa.MonthDayNano((1, 2, 0)))),
+    Sample("DOUBLE", (("'-Infinity'", -math.inf), ("'NaN'", math.nan)), "not finite"),
+    _sample("INTEGER[]", ("[1, 2]", [1, 2])),
+)

@@ -25,8 +25,8 @@ def page() -> str:
         "What becomes of each type of a source: the Arrow type in which its values travel, and the type in which they "
         "come back from each destination. Every cell is a test that writes extreme values and compares what is read "
         "back: equal, or refused with the code shown. A value that a destination keeps in another form (a time with a "
-        "zone in a column without one is the moment in UTC; a UUID is its text) is equal in that form. CSV is read with "
-        "stated types. The servers were MariaDB and PostgreSQL; no test ran on MySQL 8.",
+        "zone in a column without one is the moment in UTC; a UUID is its text) is equal in that form. CSV is read "
+        "with stated types. The servers were MariaDB and PostgreSQL; no test ran on MySQL 8.",
     ]
     matrix = json.loads(MATRIX.read_text(encoding="utf-8"))
     for source in sorted(matrix, key=list(_NAMES).index):

@@ -153,7 +153,9 @@ class PrivateMariaDB(MariaDB):
             for host in ("127.0.0.1", "localhost"):
                 for user, password, rights in ((USER, PASSWORD, "ALL"), (READER, READER_PASSWORD, "SELECT")):
                     cursor.execute(f"CREATE USER %s@'{host}' IDENTIFIED BY %s", (user, password))
-                    cursor.execute(f"GRANT {rights} ON *.* TO %s@'{host}'", (user,))
+                    cursor.execute(
+                        f"GRANT {rights} ON *.* TO %s@'{host}'{' WITH GRANT OPTION' * (user == USER)}", (user,)
+                    )
 
     def kill(self) -> None:
         """End it at once, as a power cut would."""

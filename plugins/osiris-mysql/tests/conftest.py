@@ -1,5 +1,43 @@
+"""A bench on a private MariaDB server, in a database of its own."""
+
 from __future__ import annotations
 
+import pytest
+
+from tests.bench import Bench
 from tests.servers.mariadb import mariadb, own_mariadb
 
 __all__ = ["mariadb", "own_mariadb"]
+
+
+class MySQLBench(Bench):
+    """Components of the plugin on a database, which ``sql`` asks directly."""
+
+    def __init__(self, path, server, database):
+        super().__init__(path, "mysql")
+        self.server = server
+        self.database = database
+        self.use()
+
+    def use(self, **fields):
+        """Connect with other fields."""
+        return self.connect(**self.server.connection(**{"database": self.database, **fields}))
+
+    def sql(self, *statements):
+        """Run statements; the rows of the last one."""
+        return self.server.execute(*statements, database=self.database)
+
+    def tables(self):
+        """The names of the tables."""
+        return sorted(name for (name,) in self.sql("SHOW TABLES"))
+
+    def content(self, table="t", order="1"):
+        """All rows of a table."""
+        return list(self.sql(f"SELECT * FROM {table} ORDER BY {order}"))
+
+
+@pytest.fixture
+def bench(tmp_path, mariadb):
+    """A new database."""
+    with mariadb.database() as name:
+        yield MySQLBench(tmp_path, mariadb, name)

@@ -6,6 +6,7 @@ off (``session.open_raw``), and a request is met only while a load is under way 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -16,7 +17,7 @@ from pymysql.protocol import LoadLocalPacketWrapper, OKPacketWrapper
 from osiris_core.api import DriverError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 _PACKET: Final = (1 << 24) - 1
 _PIECE: Final = 1 << 20
@@ -47,16 +48,22 @@ def load_local(raw: Any, sql: str, name: str, chunks: Iterable[memoryview]) -> L
             "the server asked for a file of this machine; nothing was sent",
             hint="do not use this server: it does not behave as one",
         )
+    for chunk in _ended_when_broken(raw, chunks):
+        for start in range(0, len(chunk), _PIECE):
+            _send(raw, chunk[start : start + _PIECE])
+    return _end(raw)
+
+
+def _ended_when_broken(raw: Any, chunks: Iterable[memoryview]) -> Iterator[memoryview]:
+    """The chunks; when making them fails, the server is told that there are no more."""
     try:
-        for chunk in chunks:
-            for start in range(0, len(chunk), _PIECE):
-                _send(raw, chunk[start : start + _PIECE])
-    except (pymysql.err.Error, OSError):
+        yield from chunks
+    except GeneratorExit:
         raise
     except BaseException:
-        _end(raw)
+        with suppress(pymysql.err.Error, OSError):
+            _end(raw)
         raise
-    return _end(raw)
 
 
 def _send(raw: Any, data: memoryview) -> None:

@@ -119,6 +119,8 @@ class Sender:
             try:
                 done = load_local(self._session.raw, statement, self._table, flow.up_to(LOAD_BYTES))
             except (pymysql.err.Error, OSError) as error:
+                if error is flow.failure:
+                    raise
                 raise load_failure(error, self._what, before=before) from error
             if done.warnings or done.rows != flow.rows:
                 refuse_warnings(self._session, self._what, before=before)
@@ -139,11 +141,12 @@ class Sender:
         head = f"INSERT INTO {ident(self._table)} ({names}) VALUES ".encode()
         total = since = 0
         raw = self._session.raw
+        flow = _Flow(pieces)
         try:
             if part is not None:  # no literal of a row has room for it
                 raw.query(f"ALTER TABLE {ident(self._table)} ALTER COLUMN {ident(PART)} SET DEFAULT {part}")
             raw.query("START TRANSACTION")
-            for data, count in pieces:
+            for data, count in flow:
                 if len(data) > most:
                     raise DriverError(
                         "OSR-MYSQL-054",
@@ -161,6 +164,8 @@ class Sender:
                     since = 0
             raw.query("COMMIT")
         except (pymysql.err.Error, OSError) as error:
+            if error is flow.failure:
+                raise
             raise load_failure(error, self._what, before=self._sent) from error
         return total
 
@@ -171,28 +176,40 @@ class Sender:
 
 
 class _Flow:
-    """Pieces on their way into several statements: it looks one piece ahead, so that no statement is begun for none."""
+    """Pieces on their way into statements: it looks one piece ahead, so that no statement is begun for none. What
+    making them raises is kept in ``failure``: it is none of the server's, whatever its type.
+    """
 
     def __init__(self, pieces: Iterator[tuple[memoryview, int]]) -> None:
         self._pieces = pieces
         self._next: tuple[memoryview, int] | None = None
+        self.failure: BaseException | None = None
         self.rows = 0
         self.bytes = 0
 
     def more(self) -> bool:
-        """Whether there are rows left; waits for them."""
+        """Whether there are pieces left; waits for them."""
         if self._next is None:
-            self._next = next(self._pieces, None)
+            try:
+                self._next = next(self._pieces, None)
+            except BaseException as error:
+                self.failure = error
+                raise
         return self._next is not None
+
+    def __iter__(self) -> Iterator[tuple[memoryview, int]]:
+        while self.more():
+            assert self._next is not None
+            piece, self._next = self._next, None
+            yield piece
 
     def up_to(self, size: int) -> Iterator[memoryview]:
         """Pieces until they are of ``size`` bytes or more."""
         taken = 0
-        while taken < size and self.more():
-            assert self._next is not None
-            data, count = self._next
-            self._next = None
+        for data, count in self:
             taken += len(data)
             self.rows += count
             self.bytes += len(data)
             yield data
+            if taken >= size:
+                return

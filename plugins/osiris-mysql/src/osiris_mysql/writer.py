@@ -342,10 +342,10 @@ def _guarded(state: _State) -> Iterator[None]:
         with state.ctx.on_cancel(session.interrupt):
             yield
     except BaseException as error:
+        _cancelled(state.ctx, session)
         if isinstance(error, ConnectionUnusable):
             session.interrupt()
             raise
-        _cancelled(state.ctx, session)
         with suppress(OsirisError):
             change(session, "ROLLBACK", "undoing the load")
         raise

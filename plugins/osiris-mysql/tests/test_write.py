@@ -1,0 +1,587 @@
+"""mysql.writer: what each mode leaves in the table, and what is refused with nothing changed."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from osiris_core.api import Cancelled, LoadState
+from osiris_core.errors import DriverError
+
+MODES = {
+    "append": {"mode": "append"},
+    "replace": {"mode": "replace"},
+    "upsert": {"mode": "upsert", "primary_key": ["id"]},
+    "delete_insert": {"mode": "delete_insert", "replace_keys": ["id"]},
+}
+OLD = [(1, "old"), (2, "old")]
+NEW = "SELECT * FROM (VALUES (2, 'new'), (3, 'new')) t(id, name)"
+AFTER = {
+    "append": [(1, "old"), (2, "new"), (2, "old"), (3, "new")],
+    "replace": [(2, "new"), (3, "new")],
+    "upsert": [(1, "old"), (2, "new"), (3, "new")],
+    "delete_insert": [(1, "old"), (2, "new"), (3, "new")],
+}
+COUNTS = {"append": (2, 0, 0), "replace": (2, 0, 2), "upsert": (1, 1, 0), "delete_insert": (2, 0, 1)}
+
+
+def seed(bench, key=""):
+    bench.sql(f"CREATE TABLE t (id INT, name VARCHAR(50) {key})", "INSERT INTO t VALUES (1, 'old'), (2, 'old')")
+
+
+def published(bench):
+    (event,) = bench.events("write_published")
+    return event
+
+
+def refused(bench, sql, code, **config):
+    """The message with which a load is refused; the table and the commit rows are as before, nothing is staged."""
+    before = {name: bench.content(name) for name in bench.tables() if not name.startswith("_osiris_s")}
+    with pytest.raises(DriverError) as caught:
+        bench.write("writer", sql, table="t", **config)
+    assert caught.value.code == code, caught.value
+    after = {name: bench.content(name) for name in bench.tables()}
+    after.setdefault("_osiris_loads", [])
+    before.setdefault("_osiris_loads", [])
+    assert after == before
+    return caught.value.message
+
+
+@pytest.fixture(params=["load_data", "insert"])
+def way(request, bench, mariadb):
+    """Both ways in which rows are sent."""
+    if request.param == "load_data":
+        yield request.param
+        return
+    mariadb.execute("SET GLOBAL local_infile = OFF")
+    try:
+        yield request.param
+    finally:
+        mariadb.execute("SET GLOBAL local_infile = ON")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_into_a_table_that_is_there(bench, mode, way):
+    seed(bench)
+    written = bench.write("writer", NEW, table="t", **MODES[mode])
+    assert bench.content(order="1, 2") == AFTER[mode]
+    assert written.rows == 2
+    event = published(bench)
+    assert (event["inserted"], event["updated"], event["deleted"]) == COUNTS[mode]
+    assert event["details"] == {"mode": mode, "created": False, "sent_by": way}
+    assert bench.tables() == ["_osiris_loads", "t"]
+    (plan,) = bench.events("mysql.load_plan")
+    assert (plan["sent_by"], plan["published_by"]) == (way, "exchange" if mode == "replace" else "transaction")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_into_a_table_that_is_made(bench, mode, way):
+    bench.write("writer", NEW, table="t", **MODES[mode])
+    assert bench.content() == [(2, "new"), (3, "new")]
+    event = published(bench)
+    assert (event["inserted"], event["updated"], event["deleted"]) == (2, 0, 0)
+    assert event["details"]["created"] is True
+    # A second load finds what the first has made, the types included.
+    bench.write("writer", "SELECT 3 AS id, 'newer' AS name", table="t", **MODES[mode])
+    assert bench.content()[-1] == (3, "newer")
+    assert bench.tables() == ["_osiris_loads", "t"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_no_rows(bench, mode, way):
+    seed(bench)
+    bench.write("writer", f"{NEW} LIMIT 0", table="t", **MODES[mode])
+    assert bench.content() == ([] if mode == "replace" else OLD)
+    bench.write("writer", f"{NEW} LIMIT 0", **{**MODES[mode], "table": "fresh"})
+    assert bench.content("fresh") == []
+    assert bench.tables() == ["_osiris_loads", "fresh", "t"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_same_load_again_does_nothing(bench, mode):
+    seed(bench)
+    first = bench.write("writer", NEW, table="t", load_id="a" * 32, **MODES[mode])
+    again = bench.write("writer", "SELECT 9 AS id, 'never' AS name", table="t", load_id="a" * 32, **MODES[mode])
+    assert (again.rows, again.already, first.already) == (2, True, False)
+    assert bench.content(order="1, 2") == AFTER[mode]
+    ((rows, status, checksum),) = bench.sql("SELECT `rows`, status, checksum FROM _osiris_loads")
+    assert (rows, status, len(checksum)) == (2, "committed", 32)
+
+
+def test_checksums_are_of_the_rows_and_not_of_their_order(bench):
+    sums = []
+    for order in ("", "DESC"):
+        sql = f"SELECT i, 'x' || i AS t FROM range(20000) r(i) ORDER BY i {order}"
+        bench.write("writer", sql, table="t", mode="replace")
+        sums.append(published(bench)["checksum"])
+    bench.write("writer", "SELECT i, 'y' || i AS t FROM range(20000) r(i)", table="t", mode="replace")
+    assert sums[0] == sums[1] != published(bench)["checksum"]
+
+
+def test_an_upsert_of_many_rows(bench):
+    bench.write("writer", "SELECT i AS id, 'a' AS name FROM range(30000) r(i)", table="t", **MODES["upsert"])
+    bench.write("writer", "SELECT i AS id, 'b' AS name FROM range(20000, 50000) r(i)", table="t", **MODES["upsert"])
+    event = published(bench)
+    assert (event["inserted"], event["updated"]) == (20_000, 10_000)
+    assert bench.sql("SELECT name, COUNT(*), MIN(id), MAX(id) FROM t GROUP BY name ORDER BY name") == (
+        ("a", 20_000, 0, 19_999),
+        ("b", 30_000, 20_000, 49_999),
+    )
+
+
+def test_the_last_row_of_a_key_wins(bench, way):
+    seed(bench)
+    sql = "SELECT * FROM (VALUES (5, 'x', 1), (2, 'x', 1), (5, 'y', 2), (5, 'z', 3), (2, 'y', 0)) t(id, name, n)"
+    message = refused(bench, f"SELECT id, name FROM ({sql})", "OSR-MYSQL-056", **MODES["upsert"])
+    assert "5 rows have only 2" in message
+    done = bench.write("writer", f"SELECT id, name FROM ({sql})", table="t", on_duplicate="last", **MODES["upsert"])
+    assert bench.content() == [(1, "old"), (2, "y"), (5, "z")]
+    assert done.rows == 2
+    assert published(bench)["details"]["duplicates_dropped"] == 3
+
+
+def test_rows_without_a_key(bench):
+    seed(bench)
+    sql = "SELECT * FROM (VALUES (2, 'new'), (NULL, 'new')) t(id, name)"
+    message = refused(bench, sql, "OSR-MYSQL-055", **MODES["upsert"])
+    assert message == "1 of 2 rows have NULL in the primary_key (id)"
+
+
+def test_null_is_a_value_of_replace_keys(bench):
+    bench.sql(
+        "CREATE TABLE t (a INT, b VARCHAR(9), v INT)",
+        "INSERT INTO t VALUES (1, NULL, 0), (NULL, NULL, 0), (1, 'x', 0), (1, 'X', 0), (2, NULL, 0), (1, NULL, 9)",
+    )
+    sql = "SELECT * FROM (VALUES (1, NULL, 1), (1, NULL, 2), (NULL, NULL, 3)) t(a, b, v)"
+    bench.write("writer", sql, table="t", mode="delete_insert", replace_keys=["a", "b"])
+    event = published(bench)
+    assert (event["inserted"], event["deleted"]) == (3, 3)
+    assert bench.content(order="3, 2") == [
+        (2, None, 0),
+        (1, "x", 0),
+        (1, "X", 0),
+        (1, None, 1),
+        (1, None, 2),
+        (None, None, 3),
+    ]
+
+
+def test_keys_of_made_tables_compare_exactly(bench):
+    sql = "SELECT * FROM (VALUES ('a', 1), ('A', 2), ('a ', 3), ('á', 4), ('', 5)) t(k, v)"
+    config = {"mode": "upsert", "primary_key": ["k"]}
+    bench.write("writer", sql, table="t", **config)
+    bench.write("writer", "SELECT 'a ' AS k, 9 AS v", table="t", **config)
+    assert bench.content(order="v") == [("a", 1), ("A", 2), ("á", 4), ("", 5), ("a ", 9)]
+    message = refused(bench, "SELECT repeat('k', 256) AS k, 1 AS v", "OSR-MYSQL-054", **config)
+    assert "'k' at row 1" in message
+
+
+def test_keys_of_a_table_compare_as_it_does(bench):
+    bench.sql(
+        "CREATE TABLE t (k VARCHAR(9) COLLATE utf8mb4_general_ci PRIMARY KEY, v INT)", "INSERT INTO t VALUES ('a', 1)"
+    )
+    config = {"mode": "upsert", "primary_key": ["k"]}
+    refused(bench, "SELECT * FROM (VALUES ('b', 1), ('B', 2)) t(k, v)", "OSR-MYSQL-056", **config)
+    bench.write("writer", "SELECT 'A' AS k, 2 AS v", table="t", **config)
+    assert bench.content() == [("a", 2)]
+
+
+def test_another_unique_key_is_not_taken_for_the_primary_key(bench):
+    bench.sql("CREATE TABLE t (id INT PRIMARY KEY, code INT UNIQUE)", "INSERT INTO t VALUES (1, 10), (2, 20)")
+    message = refused(bench, "SELECT 3 AS id, 10 AS code", "OSR-MYSQL-062", **MODES["upsert"])
+    assert "Duplicate entry '10'" in message
+    bench.write("writer", "SELECT 1 AS id, 30 AS code", table="t", **MODES["upsert"])
+    assert bench.content() == [(1, 30), (2, 20)]
+
+
+def test_several_rows_of_a_key_in_the_table(bench):
+    seed(bench)
+    bench.sql("INSERT INTO t VALUES (2, 'twice')")
+    message = refused(bench, NEW, "OSR-MYSQL-057", **MODES["upsert"])
+    assert "2 rows for 1 values" in message
+
+
+def test_columns_that_are_new(bench):
+    seed(bench)
+    sql = "SELECT 3 AS id, 'x' AS name, 1.5::DECIMAL(5,2) AS price"
+    assert "'price'" in refused(bench, sql, "OSR-MYSQL-051", mode="append")
+    bench.write("writer", sql, table="t", mode="append", on_schema_change="ignore")
+    assert bench.content() == [*OLD, (3, "x")]
+    assert bench.events("schema_changed")[0]["changes"] == [{"column": "price", "change": "ignored"}]
+    bench.write("writer", sql, table="t", mode="append", on_schema_change="add_columns")
+    assert [(*row[:2], row[2] and str(row[2])) for row in bench.content(order="1, 3")] == [
+        (1, "old", None),
+        (2, "old", None),
+        (3, "x", None),
+        (3, "x", "1.50"),
+    ]
+    assert bench.events("schema_changed")[0]["changes"][0]["change"] == "added"
+    more = "SELECT 4 AS id, 'y' AS name, 2::DECIMAL(5,2) AS price, 1 AS another"
+    bench.write("writer", more, table="t", mode="replace", on_schema_change="add_columns")
+    assert [(row[0], row[3]) for row in bench.content()] == [(4, 1)]
+
+
+def test_columns_that_are_missing(bench):
+    bench.sql("CREATE TABLE t (id INT, name VARCHAR(9) DEFAULT 'none', must INT NOT NULL)")
+    config = {"mode": "append", "on_schema_change": "ignore"}
+    assert "'must'" in refused(bench, "SELECT 1 AS id", "OSR-MYSQL-051", **config)
+    bench.write("writer", "SELECT 1 AS id, 2 AS must", table="t", **config)
+    assert bench.content() == [(1, "none", 2)]
+    bench.write("writer", "SELECT 3 AS id, 4 AS must", table="t", **{**config, "mode": "replace"})
+    assert bench.content() == [(3, "none", 4)]
+
+
+def test_columns_the_server_fills(bench):
+    bench.sql("CREATE TABLE t (n INT AUTO_INCREMENT PRIMARY KEY, id INT, twice INT AS (id * 2) STORED)")
+    config = {"mode": "append", "on_schema_change": "ignore"}
+    bench.write("writer", "SELECT i::INT AS id FROM range(3) r(i)", table="t", **config)
+    assert bench.content() == [(1, 0, 0), (2, 1, 2), (3, 2, 4)]
+    assert "computes 'twice'" in refused(bench, "SELECT 1 AS id, 2 AS twice", "OSR-MYSQL-051", **config)
+    # Nought is a value, not a wish for the next number; and NULL is no value.
+    bench.write("writer", "SELECT 0 AS n, 7 AS id", table="t", **config)
+    assert bench.content()[0] == (0, 7, 14)
+    message = refused(bench, "SELECT NULL::INT AS n, 7 AS id", "OSR-MYSQL-054", **config)
+    assert message == "column 'n': NULL in a column that takes no NULL"
+
+
+def test_no_table_and_none_wanted(bench):
+    message = refused(bench, NEW, "OSR-MYSQL-050", mode="append", create_if_missing=False)
+    assert message == "there is no table 't'"
+    assert bench.tables() == []
+
+
+def test_what_is_no_plain_table(bench):
+    bench.sql("CREATE VIEW t AS SELECT 1 AS id, 'x' AS name")
+    with pytest.raises(DriverError, match="'t' is no table but a view"):
+        bench.write("writer", NEW, table="t", mode="append")
+    bench.sql(
+        "DROP VIEW t", "CREATE TABLE t (id INT, name VARCHAR(9)) ENGINE=MyISAM", "INSERT INTO t VALUES (1, 'old')"
+    )
+    assert "has no transactions" in refused(bench, NEW, "OSR-MYSQL-058", mode="append")
+    bench.write("writer", NEW, table="t", mode="replace")
+    assert bench.content() == AFTER["replace"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_triggers_run_and_stay(bench, mode):
+    seed(bench)
+    bench.sql(
+        "CREATE TABLE seen (what VARCHAR(9), id INT)",
+        "CREATE TRIGGER i AFTER INSERT ON t FOR EACH ROW INSERT INTO seen VALUES ('insert', NEW.id)",
+        "CREATE TRIGGER d AFTER DELETE ON t FOR EACH ROW INSERT INTO seen VALUES ('delete', OLD.id)",
+    )
+    bench.write("writer", NEW, table="t", **MODES[mode])
+    assert bench.content(order="1, 2") == AFTER[mode]
+    inserted, _, deleted = COUNTS[mode]
+    counts = dict(bench.sql("SELECT what, COUNT(*) FROM seen GROUP BY what"))
+    assert (counts.get("insert", 0), counts.get("delete", 0)) == (inserted, deleted)
+    assert len(bench.sql("SHOW TRIGGERS")) == 2
+
+
+def test_foreign_keys_stay_on_the_table(bench):
+    bench.sql(
+        "CREATE TABLE t (id INT PRIMARY KEY, name VARCHAR(9))",
+        "INSERT INTO t VALUES (1, 'old')",
+        "CREATE TABLE child (id INT, FOREIGN KEY (id) REFERENCES t (id))",
+    )
+    bench.write("writer", NEW, table="t", mode="replace")
+    assert bench.content() == AFTER["replace"]
+    (plan,) = bench.events("mysql.load_plan")
+    assert plan["published_by"] == "transaction"
+    bench.sql("INSERT INTO child VALUES (2)")
+    assert "foreign key" in refused(bench, NEW, "OSR-MYSQL-062", mode="replace")
+    bench.sql("DROP TABLE child", "CREATE TABLE child (id INT, FOREIGN KEY (id) REFERENCES t (id) ON DELETE CASCADE)")
+    for mode in ("replace", "delete_insert"):
+        assert "rows of 'child'" in refused(bench, NEW, "OSR-MYSQL-058", **MODES[mode])
+    bench.write("writer", NEW, table="t", **MODES["upsert"])
+
+
+def test_an_account_that_sees_no_triggers_exchanges_no_table(bench, own_mariadb):
+    seed(bench)
+    bench.sql(
+        "CREATE TRIGGER g AFTER INSERT ON t FOR EACH ROW SET @x = 1",
+        "CREATE USER blind@'127.0.0.1' IDENTIFIED BY 'blind-one'",  # pragma: allowlist secret
+        f"GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, ALTER, INDEX ON {bench.database}.* TO blind@'127.0.0.1'",
+    )
+    try:
+        bench.use(user="blind", password="blind-one")  # pragma: allowlist secret
+        bench.write("writer", NEW, table="t", mode="replace")
+        assert bench.content() == AFTER["replace"]
+        assert len(bench.sql("SHOW TRIGGERS")) == 1
+    finally:
+        bench.sql("DROP USER blind@'127.0.0.1'")
+
+
+def test_an_account_that_may_not(bench, own_mariadb):
+    from tests.servers.mariadb import READER, READER_PASSWORD
+
+    seed(bench)
+    bench.use(user=READER, password=READER_PASSWORD)
+    message = refused(bench, NEW, "OSR-MYSQL-005", mode="append")
+    assert "denied" in message
+    assert READER_PASSWORD not in message
+
+
+def test_definition_counter_and_grants_outlive_a_replacement(bench):
+    bench.sql(
+        "CREATE TABLE t (id INT PRIMARY KEY COMMENT 'the id', name VARCHAR(50) DEFAULT 'x', KEY (name), CHECK (id > 0)) "
+        "COMMENT 'kept' PARTITION BY HASH (id) PARTITIONS 3"
+    )
+    ((_, before),) = bench.sql("SHOW CREATE TABLE t")
+    bench.write("writer", NEW, table="t", mode="replace")
+    assert bench.sql("SHOW CREATE TABLE t") == (("t", before),)
+    assert "constraint" in refused(bench, "SELECT -1 AS id, 'x' AS name", "OSR-MYSQL-062", mode="replace").casefold()
+    assert "Duplicate" in refused(bench, "SELECT 1 AS id, 'x' AS name FROM range(2)", "OSR-MYSQL-062", mode="replace")
+
+
+def test_a_table_that_is_altered_meanwhile(bench):
+    seed(bench)
+    config = bench.configured("writer", {"table": "t", "mode": "replace"})
+    ctx = bench.context("writer")
+    driver = bench.driver("writer")
+    stage = driver.begin(step_id="step", config=config, schema=schema(NEW), ctx=ctx)
+    receipt = driver.write(stage, 0, Rows(NEW))
+    bench.sql("ALTER TABLE t ADD COLUMN more INT")
+    with pytest.raises(DriverError, match="has been altered") as caught:
+        driver.publish(stage, [receipt])
+    assert caught.value.retriable
+    driver.abort(stage)
+    assert bench.tables() == ["_osiris_loads", "t"]
+    assert len(bench.content()) == 2
+
+
+class Rows:
+    """The rows of a query as a driver receives them."""
+
+    def __init__(self, sql, after=None):
+        import duckdb
+        from arro3.core import Table
+
+        with duckdb.connect(config={"python_enable_replacements": False}) as connection:
+            self._table = Table.from_arrow(connection.sql(sql))
+        self.schema = self._table.schema
+        self._after = after
+
+    def batches(self):
+        yield from self._table.to_batches()
+        if self._after is not None:
+            self._after()
+
+
+def schema(sql):
+    return Rows(sql).schema
+
+
+def test_parts_are_put_together(bench):
+    seed(bench)
+    for mode, fields in MODES.items():
+        config = bench.configured("writer", {"table": f"t_{mode}", **fields})
+        ctx, driver = bench.context("writer"), bench.driver("writer")
+        stage = driver.begin(step_id="step", config=config, schema=schema(NEW), ctx=ctx)
+        receipts = [driver.write(stage, part, Rows(f"SELECT {part} AS id, 'p' AS name")) for part in (2, 0, 1)]
+        with pytest.raises(DriverError, match="staged before"):
+            driver.write(stage, 1, Rows(NEW))
+        with pytest.raises(DriverError, match="receipts"):
+            driver.publish(stage, receipts[:2])
+        assert driver.publish(stage, receipts).rows == 3
+        driver.abort(stage)
+        assert bench.content(f"t_{mode}") == [(0, "p"), (1, "p"), (2, "p")]
+
+
+def test_the_last_part_wins(bench):
+    config = bench.configured("writer", {"table": "t", **MODES["upsert"], "on_duplicate": "last"})
+    ctx, driver = bench.context("writer"), bench.driver("writer")
+    stage = driver.begin(step_id="step", config=config, schema=schema(NEW), ctx=ctx)
+    receipts = [driver.write(stage, part, Rows(f"SELECT 1 AS id, '{part}' AS name")) for part in (2, 0, 1)]
+    driver.publish(stage, receipts)
+    assert bench.content() == [(1, "2")]
+
+
+def test_an_aborted_load_leaves_nothing(bench):
+    seed(bench)
+    for fields in MODES.values():
+        config = bench.configured("writer", {"table": "t", **fields})
+        driver = bench.driver("writer")
+        stage = driver.begin(step_id="step", config=config, schema=schema(NEW), ctx=bench.context("writer"))
+        driver.write(stage, 0, Rows(NEW))
+        assert len(bench.tables()) == 2
+        driver.abort(stage)
+        driver.abort(stage)
+        assert bench.tables() == ["t"]
+    assert bench.content() == OLD
+
+
+def test_what_the_source_raises_is_what_is_raised(bench):
+    seed(bench)
+
+    def fail():
+        raise ConnectionError("the source is gone")
+
+    config = bench.configured("writer", {"table": "t", "mode": "append"})
+    driver = bench.driver("writer")
+    stage = driver.begin(step_id="step", config=config, schema=schema(NEW), ctx=bench.context("writer"))
+    with pytest.raises(ConnectionError, match="the source is gone"):
+        driver.write(stage, 0, Rows(NEW, after=fail))
+    driver.abort(stage)
+    assert bench.tables() == ["t"]
+
+
+def test_two_loads_of_a_table_wait_for_each_other(bench):
+    from osiris_mysql.loads import target_lock
+
+    seed(bench)
+    connection = bench.server.connect(bench.database)
+    cursor = connection.cursor()
+    try:
+        cursor.execute(f"SELECT GET_LOCK('{target_lock(bench.database, 't')}', 0), CONNECTION_ID()")
+        ((got, thread),) = cursor.fetchall()
+        assert got == 1
+        with pytest.raises(DriverError, match=f"connection {thread} of the server") as caught:
+            bench.write("writer", NEW, table="t", mode="append", lock_timeout=0)
+        assert (caught.value.code, caught.value.retriable) == ("OSR-MYSQL-061", True)
+        assert bench.content() == OLD
+        done = []
+        thread = threading.Thread(target=lambda: done.append(bench.write("writer", NEW, table="t", mode="append")))
+        thread.start()
+        while not bench.sql(
+            "SELECT 1 FROM information_schema.PROCESSLIST WHERE STATE LIKE 'User lock%' OR INFO LIKE '%GET_LOCK(''osiris:table%'"
+        ):
+            assert thread.is_alive()
+        assert bench.content() == OLD
+    finally:
+        connection.close()
+    thread.join(60)
+    assert done[0].rows == 2
+    assert bench.content(order="1, 2") == AFTER["append"]
+
+
+def test_only_what_dead_loads_left_is_removed(bench):
+    seed(bench)
+    driver = bench.driver("writer")
+    config = bench.configured("writer", {"table": "t", "mode": "append"})
+    alive = driver.begin(step_id="step", config=config, schema=schema(NEW), ctx=bench.context("writer"))
+    receipt = driver.write(alive, 0, Rows(NEW))
+    bench.sql(
+        "CREATE TABLE _osiris_stage_dead (i INT)",
+        "CREATE TABLE _osiris_new_dead2 (i INT)",
+        "CREATE TABLE _osiris_stagecraft (i INT)",
+    )
+    bench.write("writer", "SELECT 1 AS a", table="other", mode="replace")
+    stage = alive.state.landing
+    assert bench.tables() == sorted(["_osiris_loads", stage, "_osiris_stagecraft", "other", "t"])
+    driver.publish(alive, [receipt])
+    driver.abort(alive)
+    assert bench.content(order="1, 2") == AFTER["append"]
+
+
+@pytest.mark.parametrize("renamed", [False, True])
+def test_a_load_that_died_while_it_exchanged_tables(bench, renamed):
+    """The states between 'prepared' and 'committed', made by hand; the kills are in test_faults.py."""
+    bench.write("writer", "SELECT 1 AS id, 'first' AS name", table="t", mode="append")
+    token = "feed" * 6
+    bench.sql(
+        f"CREATE TABLE _osiris_new_{token} LIKE t",
+        f"INSERT INTO _osiris_new_{token} VALUES (7, 'theirs')",
+        "INSERT INTO _osiris_loads (load_id, manifest_hash, step, target, mode, `rows`, loaded_at, status, token) "
+        f"VALUES ('{'b' * 32}', 'x', 's', 't', 'replace', 1, NOW(), 'prepared', '{token}')",
+    )
+    if renamed:
+        bench.sql(f"RENAME TABLE t TO _osiris_old_{token}, _osiris_new_{token} TO t")
+    again = bench.write("writer", NEW, table="t", mode="replace", load_id="b" * 32)
+    assert again.already is renamed
+    assert bench.content() == ([(7, "theirs")] if renamed else AFTER["replace"])
+    assert bench.tables() == ["_osiris_loads", "t"]
+    assert set(bench.sql("SELECT status FROM _osiris_loads")) == {("committed",)}
+
+
+def test_state_is_kept_beside_the_rows(bench):
+    config = bench.configured("writer", {"table": "t", "mode": "append"})
+    driver = bench.driver("writer")
+
+    def read():
+        return driver.read_state(step_id="step", config=config, key="k", ctx=bench.context("writer"))
+
+    def write(text):
+        driver.write_state(
+            step_id="step", config=config, state=LoadState(key="k", text=text), ctx=bench.context("writer")
+        )
+
+    assert read() is None
+    with pytest.raises(DriverError, match="no table 't' yet"):
+        write("{}")
+    for text in ('{"at": "1"}', '{"at": "\'2\\\\"}'):
+        ctx = bench.context("writer")
+        ctx.load_state = lambda text=text: LoadState(key="k", text=text)
+        stage = driver.begin(step_id="step", config=config, schema=schema(NEW), ctx=ctx)
+        driver.publish(stage, [driver.write(stage, 0, Rows(NEW))])
+        assert read() == text
+    assert driver.read_state(step_id="step", config=config, key="K", ctx=bench.context("writer")) is None
+    write('{"at": "0"}')
+    assert read() == '{"at": "0"}'
+    bench.sql("DROP TABLE t")
+    assert read() is None
+
+
+def test_a_failed_load_leaves_the_state(bench):
+    seed(bench)
+    driver = bench.driver("writer")
+    config = bench.configured("writer", {"table": "t", **MODES["upsert"]})
+    ctx = bench.context("writer")
+    ctx.load_state = lambda: LoadState(key="k", text="{}")
+    rows = Rows("SELECT 1 AS id, 'x' AS name FROM range(2)")
+    stage = driver.begin(step_id="step", config=config, schema=rows.schema, ctx=ctx)
+    receipt = driver.write(stage, 0, rows)
+    with pytest.raises(DriverError):
+        driver.publish(stage, [receipt])
+    driver.abort(stage)
+    assert driver.read_state(step_id="step", config=config, key="k", ctx=bench.context("writer")) is None
+
+
+def test_cancelled_while_it_sends(bench):
+    seed(bench)
+    config = bench.configured("writer", {"table": "t", "mode": "append"})
+    driver, ctx = bench.driver("writer"), bench.context("writer")
+    stage = driver.begin(step_id="step", config=config, schema=schema(NEW), ctx=ctx)
+    with pytest.raises(Cancelled):
+        driver.write(stage, 0, Rows(NEW, after=lambda: (bench.token.cancel(DriverError("X", "enough")), ctx.check())))
+    driver.abort(stage)
+    assert bench.tables() == ["t"]
+    assert bench.content() == OLD
+
+
+def test_binding_refuses_what_a_load_would_and_changes_nothing(bench):
+    seed(bench)
+    driver = bench.driver("writer")
+    config = bench.configured("writer", {"table": "t", "mode": "append"})
+    assert driver.bind(step_id="step", config=config, inputs={"df": schema(NEW)}, ctx=bench.context("writer")) == {}
+    wrong = {"df": schema("SELECT 1 AS other")}
+    with pytest.raises(DriverError, match="have changed"):
+        driver.bind(step_id="step", config=config, inputs=wrong, ctx=bench.context("writer"))
+    assert bench.tables() == ["t"]
+
+
+def test_config(bench):
+    assert "names that start with '_osiris_'" in str(bench.findings("writer", {"table": "_osiris_x", "mode": "append"}))
+    assert bench.findings("writer", {"table": "t", "mode": "upsert"}) == ["'mode: upsert' needs 'primary_key'"]
+    assert bench.findings("writer", {"table": "a.b", "mode": "append"})
+
+
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [
+        ("SELECT 1 AS a, 2 AS _osiris_row", "kept for Osiris"),
+        ('SELECT 1 AS "a "', "does not take"),
+        (f"SELECT 1 AS {'n' * 65}", "does not take"),
+    ],
+)
+def test_names_of_columns(bench, sql, words):
+    assert words in refused(bench, sql, "OSR-MYSQL-064", mode="append")
+
+
+def test_hostile_names_are_only_names(bench):
+    table = "o`r'd\"er; --"
+    sql = 'SELECT 1 AS "a`b", \'x\' AS "\'; DROP TABLE t; --", 2 AS "@osiris_0"'
+    for mode in ({"mode": "append"}, {"mode": "upsert", "primary_key": ["a`b"]}):
+        bench.write("writer", sql, table=table, **mode)
+    assert bench.sql("SELECT * FROM `o``r'd\"er; --`") == ((1, "x", 2),)

@@ -21,6 +21,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "validate": ("osiris_core.cli.validate:validate", "Check a project's configuration, or pipelines."),
     "compile": ("osiris_core.cli.compile:compile_", "Turn a pipeline into a manifest."),
     "run": ("osiris_core.cli.run:run", "Run a pipeline or a manifest."),
+    "state": ("osiris_core.cli.state:state", "Show and change where incremental loads go on from."),
     "explain": ("osiris_core.cli.explain:explain", "Show the columns each step will produce, without moving rows."),
     "diff": ("osiris_core.cli.diff:diff", "Show what changes between two pipelines or manifests."),
     "oml": ("osiris_core.cli.oml:oml", "Work with OML documents."),

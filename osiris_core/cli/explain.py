@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from osiris_core.cli.output import json_option, print_error, print_json, print_table, print_text, redactor, reporting
-from osiris_core.cli.pipeline import compile_file, open_for, param_option, profile_option
+from osiris_core.cli.pipeline import open_for, param_option, profile_option
 from osiris_core.cli.printed import printed
-from osiris_core.cli.run import plugins_for, source_path
-from osiris_core.errors import ExitCode, InvalidInput
+from osiris_core.cli.run import manifest_of
+from osiris_core.errors import ExitCode
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from osiris_core.run.bind import BoundStep
 
 
@@ -30,24 +32,13 @@ def explain(*, source: str, profile: str | None, params: tuple[str, ...], as_jso
     """
     masks = redactor()
     with reporting(as_json=as_json, alone=True), printed(masks):
-        from osiris_core.compile.build import is_manifest_file, read_manifest
         from osiris_core.project.connections import load_connections
         from osiris_core.run.api import connector
         from osiris_core.run.bind import bind
         from osiris_core.run.resources import limits_of
 
         workspace = open_for(source)
-        path = source_path(source)
-        if is_manifest_file(path):
-            if profile is not None or params:
-                raise InvalidInput(
-                    "OSR-RUN-071", "a manifest is compiled already: it takes no --profile and no --param"
-                )
-            manifest = read_manifest(path, shown=source)
-            registry = workspace.registry(only=plugins_for(manifest, workspace, "local"))
-        else:
-            registry = workspace.registry()
-            manifest = compile_file(path, workspace, registry, profile=profile, params=params).manifest
+        manifest, registry = manifest_of(workspace, source, profile=profile, params=params)
         connections = load_connections(workspace.project, registry)
         bound = bind(
             manifest,
@@ -79,6 +70,7 @@ def _data(one: BoundStep) -> dict[str, Any]:
         "columns": None if one.columns is None else [dict(column) for column in one.columns],
         "unknown": one.unknown,
         "error": error_data(one.error),
+        "incremental": one.incremental,
     }
 
 
@@ -93,5 +85,18 @@ def _show(one: BoundStep) -> None:
             (f"  {column['name']}", column["type"], "yes" if column["nullable"] else "no") for column in one.columns
         ]
         print_table(("  column", "type", "nullable"), rows)
+        if one.incremental is not None:
+            print_text(f"  incremental: {where(one.incremental)}")
     else:
         print_text("  accepts these columns")
+
+
+def where(shown: Mapping[str, Any]) -> str:
+    """In words, where the next run of an incremental extract begins."""
+    cursor = shown["cursor"]
+    if shown["error"]:
+        return str(shown["error"])
+    if shown["lower"] is None:
+        return f"by {cursor}, from the beginning"
+    said = {"state": "the state", "initial": "`initial`"}[shown["origin"]]
+    return f"by {cursor}, from {shown['lower']} on ({said})"

@@ -43,6 +43,13 @@ if TYPE_CHECKING:
 @click.option("--timeout", type=float, help="Seconds after which the run is stopped.")
 @click.option("--isolate", is_flag=True, help="Run in a sandboxed process of its own.")
 @click.option("--fresh", is_flag=True, help="Do not continue an earlier unsuccessful run: write everything again.")
+@click.option(
+    "--full-refresh", is_flag=True, help="Read incremental extracts from their beginning, whatever the state."
+)
+@click.option("--since", metavar="VALUE", help="Read incremental extracts from this value on; the state stays.")
+@click.option(
+    "--until", metavar="VALUE", help="Read incremental extracts up to, not with, this value; the state stays."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and stop.")
 @click.option("--verbose", "-v", is_flag=True, help="A line for every event of interest instead of the table.")
 @json_option
@@ -58,6 +65,9 @@ def run(
     timeout: float | None,
     isolate: bool,
     fresh: bool,
+    full_refresh: bool,
+    since: str | None,
+    until: str | None,
     dry_run: bool,
     verbose: bool,
     as_json: bool,
@@ -70,6 +80,7 @@ def run(
     with reporting(as_json=as_json, alone=True), printed(masks) as shown, ExitStack() as stack:
         from osiris_core.project.connections import load_connections
         from osiris_core.run.api import RunOptions
+        from osiris_core.run.incremental import Bounds, check_bounds
         from osiris_core.run.targets import RunPlan, TargetContext
 
         overrides = {
@@ -89,7 +100,9 @@ def run(
         )
         place = registry.load(registry.target(target).ref)()
         stack.callback(place.close)
-        options = RunOptions(target=target, fresh=fresh, redactor=masks)
+        bounds = Bounds(full_refresh=full_refresh, since=since, until=until)
+        check_bounds(manifest, bounds)
+        options = RunOptions(target=target, fresh=fresh, redactor=masks, bounds=bounds)
         context = TargetContext(
             loaded=workspace.loaded,
             registry=registry,
@@ -117,6 +130,7 @@ def _manifest(
     params: tuple[str, ...],
     target: str,
     write: bool,
+    notes: bool = True,
 ) -> tuple[Manifest, Registry]:
     """What to run, and the plugins for it: those that a manifest names, or all when a pipeline has to be compiled."""
     from osiris_core.compile.build import is_manifest_file, read_manifest, write_build
@@ -125,7 +139,8 @@ def _manifest(
     if not is_manifest_file(path):
         registry = workspace.registry()
         compiled = compile_file(path, workspace, registry, profile=profile, params=params)
-        print_diagnostics(compiled.diagnostics)
+        if notes:
+            print_diagnostics(compiled.diagnostics)
         if write:
             write_build(compiled.manifest, workspace.project.build)
         return compiled.manifest, registry
@@ -133,6 +148,15 @@ def _manifest(
         raise InvalidInput("OSR-RUN-071", "a manifest is compiled already: it takes no --profile and no --param")
     manifest = read_manifest(path, shown=workspace.project.shown(path.absolute()))
     return manifest, workspace.registry(only=plugins_for(manifest, workspace, target))
+
+
+def manifest_of(
+    workspace: Workspace, source: str, *, profile: str | None, params: tuple[str, ...]
+) -> tuple[Manifest, Registry]:
+    """The manifest that SOURCE is, or is compiled to without writing a build; and the plugins for it."""
+    return _manifest(
+        workspace, source, last_compile=False, profile=profile, params=params, target="local", write=False, notes=False
+    )
 
 
 def plugins_for(manifest: Manifest, workspace: Workspace, target: str) -> frozenset[str] | None:

@@ -11,12 +11,13 @@ from arro3.core import Schema
 
 from osiris_core.errors import OsirisError
 from osiris_core.ids import input_name
-from osiris_core.run.cancel import CancelToken
-from osiris_core.run.context import Budget, StepContext
-from osiris_core.run.failpoints import Failpoints
+from osiris_core.run.context import Budget
 from osiris_core.run.failure import as_error, redact
+from osiris_core.run.incremental import incremental_pairs
 from osiris_core.run.layout import columns_of, plain_schema
 from osiris_core.run.prepare import prepare
+from osiris_core.run.quiet import NoRecord, Quiet
+from osiris_core.run.states import States
 from osiris_core.run.units import WRITE
 
 if TYPE_CHECKING:
@@ -37,28 +38,8 @@ class BoundStep:
     columns: tuple[Mapping[str, Any], ...] | None = None
     unknown: str | None = None
     error: OsirisError | None = None
-
-
-class _NoRecord:
-    """Takes what a driver would record, and keeps nothing."""
-
-    id = "explain"
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def emit(self, event: Any) -> None:
-        """Drop an event."""
-
-    def emit_named(self, name: str, fields: Mapping[str, Any]) -> None:
-        """Drop an event."""
-
-    def metric(self, name: str, value: float, unit: str, *, step: str | None) -> None:
-        """Drop a measurement."""
-
-    def artifact(self, step: str, name: str) -> Path:
-        """A path that is removed afterwards."""
-        return self._folder / f"{step}-{name}"
+    incremental: Mapping[str, Any] | None = None
+    """Of an incremental extract, where its next run begins (:class:`~osiris_core.run.states.Shown` as plain data)."""
 
 
 def bind(
@@ -75,11 +56,18 @@ def bind(
     schemas: dict[str, Schema] = {}
     bound: list[BoundStep] = []
     with tempfile.TemporaryDirectory(prefix="osiris-explain-") as folder:
-        binder = _Binder(
-            manifest.hash, _NoRecord(Path(folder)), Budget(memory=limits.memory, threads=limits.threads), project_root
+        quiet = Quiet(
+            manifest_hash=manifest.hash,
+            record=NoRecord(Path(folder), "explain"),
+            budget=Budget(memory=limits.memory, threads=limits.threads),
+            project_root=project_root,
         )
+        states = States(manifest, prepared, quiet)
+        pairs = incremental_pairs(manifest)
         for step in manifest.steps:
-            one = binder.bind(prepared[step.id], schemas)
+            one = _bind(prepared[step.id], schemas, quiet)
+            if step.id in pairs and one.error is None:
+                one = _with_state(one, states)
             if one.error is not None:
                 prepared[step.id].advise(one.error)
                 redact(one.error, clean)
@@ -87,49 +75,37 @@ def bind(
     return tuple(bound)
 
 
-class _Binder:
-    """Asks one driver after the other."""
+def _bind(prepared: PreparedStep, schemas: dict[str, Schema], quiet: Quiet) -> BoundStep:
+    """What ``prepared`` will produce; adds its schema to ``schemas``."""
+    step = prepared.step
+    made = BoundStep(id=step.id, component=step.component, mode=step.mode)
+    missing = [needed for needed in step.needs if needed not in schemas]
+    if missing:
+        return attrs.evolve(made, unknown=f"the columns of '{missing[0]}' are not known")
+    driver = prepared.driver()
+    if not hasattr(driver, "bind"):
+        return attrs.evolve(made, unknown=f"{step.component} cannot tell without reading")
+    inputs = {input_name(needed): schemas[needed] for needed in step.needs}
+    if len(step.needs) == 1:
+        inputs["df"] = schemas[step.needs[0]]
+    try:
+        ctx = quiet.context(prepared)
+        outputs = driver.bind(step_id=step.id, config=prepared.config, inputs=inputs, ctx=ctx)
+        if step.mode == WRITE:
+            return attrs.evolve(made, columns=())
+        schema = Schema.from_arrow(outputs["df"])
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - shown as the step's error
+        return attrs.evolve(made, error=as_error(error, step=step.id, component=step.component))
+    schemas[step.id] = plain_schema(schema) or schema
+    return attrs.evolve(made, columns=tuple(columns_of(schemas[step.id])))
 
-    def __init__(self, manifest_hash: str, record: _NoRecord, budget: Budget, project_root: Path) -> None:
-        self._manifest_hash = manifest_hash
-        self._record = record
-        self._budget = budget
-        self._project_root = project_root
 
-    def bind(self, prepared: PreparedStep, schemas: dict[str, Schema]) -> BoundStep:
-        """What ``prepared`` will produce; adds its schema to ``schemas``."""
-        step = prepared.step
-        made = BoundStep(id=step.id, component=step.component, mode=step.mode)
-        missing = [needed for needed in step.needs if needed not in schemas]
-        if missing:
-            return attrs.evolve(made, unknown=f"the columns of '{missing[0]}' are not known")
-        driver = prepared.driver()
-        if not hasattr(driver, "bind"):
-            return attrs.evolve(made, unknown=f"{step.component} cannot tell without reading")
-        inputs = {input_name(needed): schemas[needed] for needed in step.needs}
-        if len(step.needs) == 1:
-            inputs["df"] = schemas[step.needs[0]]
-        try:
-            ctx = StepContext(
-                step_id=step.id,
-                component=step.component,
-                load_id="0" * 32,
-                manifest_hash=self._manifest_hash,
-                connection=prepared.connect(),
-                project_root=self._project_root,
-                scratch=self._record.artifact(step.id, "scratch"),
-                budget=self._budget,
-                record=self._record,
-                token=CancelToken(),
-                failpoints=Failpoints(),
-            )
-            outputs = driver.bind(step_id=step.id, config=prepared.config, inputs=inputs, ctx=ctx)
-            if step.mode == WRITE:
-                return attrs.evolve(made, columns=())
-            schema = Schema.from_arrow(outputs["df"])
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # noqa: BLE001 - shown as the step's error
-            return attrs.evolve(made, error=as_error(error, step=step.id, component=step.component))
-        schemas[step.id] = plain_schema(schema) or schema
-        return attrs.evolve(made, columns=tuple(columns_of(schemas[step.id])))
+def _with_state(one: BoundStep, states: States) -> BoundStep:
+    """``one``, an incremental extract, with where its next run begins."""
+    try:
+        shown = states.show(one.id)
+    except OsirisError as error:
+        return attrs.evolve(one, error=error)
+    return attrs.evolve(one, incremental=attrs.asdict(shown))

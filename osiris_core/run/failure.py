@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import traceback
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import attrs
@@ -12,7 +13,7 @@ from osiris_core.errors import Cancelled, DriverError, OsirisError, RunFailed
 from osiris_core.run.feed import is_collateral
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from osiris_core.diagnostics import Diagnostic
 
@@ -36,6 +37,20 @@ def as_error(error: BaseException, *, step: str, component: str) -> OsirisError:
         made = DriverError("OSR-RUN-003", f"the driver failed: {type(error).__name__}: {text}", where=where)
     made.__cause__ = error
     return made
+
+
+@contextmanager
+def wrapped(step: str, component: str) -> Iterator[None]:
+    """Whatever a driver raises in here, as an error that names ``step``."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        made = as_error(error, step=step, component=component)
+        if made is error:
+            raise
+        raise made from error
 
 
 def redact(error: OsirisError, clean: Callable[[str], str]) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from typing import TYPE_CHECKING, Any, Final
-from uuid import uuid4
 
 import attrs
 
@@ -17,6 +16,7 @@ from osiris_core.oml.destination import destination_of
 from osiris_core.run.cursor_state import CursorState, read_text, source_of, state_key
 from osiris_core.run.cursors import before, canonical
 from osiris_core.run.events import IncrementalRead, IncrementalStarted, StateCommitted
+from osiris_core.run.failure import wrapped
 from osiris_core.run.layout import plain_batch, plain_schema
 from osiris_core.run.units import WRITE, consumers_of
 from osiris_core.spec.tables import Incremental, LoadState, Window
@@ -149,7 +149,9 @@ class IncrementalExtract:
 
     def read(self, ctx: StepContext) -> tuple[CursorState | None, str | None]:
         """The state in the destination and its text; ``ctx`` is the writer's. None after a reset, too."""
-        text = self.writer.driver().read_state(step_id=self.writer.id, config=self.writer.config, key=self.key, ctx=ctx)
+        writer = self.writer
+        with wrapped(writer.id, writer.step.component):
+            text = writer.driver().read_state(step_id=writer.id, config=writer.config, key=self.key, ctx=ctx)
         if text is None:
             return None, None
         state = read_text(text, key=self.key)
@@ -157,8 +159,9 @@ class IncrementalExtract:
 
     def write(self, state: CursorState, ctx: StepContext) -> None:
         """Note ``state`` in the destination without any rows."""
-        noted = LoadState(key=self.key, text=state.text())
-        self.writer.driver().write_state(step_id=self.writer.id, config=self.writer.config, state=noted, ctx=ctx)
+        writer, noted = self.writer, LoadState(key=self.key, text=state.text())
+        with wrapped(writer.id, writer.step.component):
+            writer.driver().write_state(step_id=writer.id, config=writer.config, state=noted, ctx=ctx)
 
     def made(self, **values: Any) -> CursorState:
         """A state of this extract."""
@@ -172,8 +175,8 @@ class IncrementalExtract:
         with self._lock:
             if self._began is None:
                 state, text = self.read(context())
-                if state is not None and not self._bounds.full_refresh:
-                    self._require_same(state)
+                if not self._bounds.full_refresh:
+                    self.require_same(state)
                 self._began = self.where(state, text)
                 began = self._began
                 session.emit(
@@ -233,7 +236,7 @@ class IncrementalExtract:
         try:
             if before_ is not None and meter.kind is not before_.kind:
                 raise self._changed(
-                    f"the cursor '{self.config.cursor}' was a {before_.kind}, and is a {meter.kind} now"
+                    f"the cursor's values were of the kind {before_.kind}, and are of the kind {meter.kind} now"
                 )
         except BaseException:
             meter.close()
@@ -323,7 +326,10 @@ class IncrementalExtract:
 
     # What does not fit.
 
-    def _require_same(self, state: CursorState) -> None:
+    def require_same(self, state: CursorState | None) -> None:
+        """Raise DriverError when ``state`` is of another cursor, or of other rows."""
+        if state is None:
+            return
         config = self.config
         if state.cursor.casefold() != config.cursor.casefold():
             raise self._changed(f"its cursor was '{state.cursor}', and is '{config.cursor}' now")
@@ -404,11 +410,6 @@ def plan_incremental(
         extract: IncrementalExtract(manifest.name, prepared[extract], prepared[writer], bounds)
         for extract, writer in incremental_pairs(manifest).items()
     }
-
-
-def new_load_id() -> str:
-    """The load id of a state that is noted without a load."""
-    return uuid4().hex
 
 
 def _destination(writer: PreparedStep) -> str:

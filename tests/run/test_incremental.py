@@ -7,6 +7,7 @@ import json
 import duckdb
 import pytest
 
+from osiris_core.errors import InvalidInput
 from osiris_core.run.incremental import Bounds
 from tests.run.workshop import sql, step
 
@@ -116,3 +117,310 @@ def test_a_changed_row_at_the_last_value_wins_where_rows_have_keys(ledger, mode)
     ledger.loaded()
     assert ledger.target() == [(1, 1, "a"), (2, 2, "B"), (3, 2, "c")]
     assert ledger.states()[-1]["keys"] == []
+
+
+def test_parts_of_a_folder_keep_the_state_in_their_record(ledger):
+    ledger.make("INTEGER", (1, 1, "a"), (2, 2, "b"))
+    load = step("load", "filesystem.parquet_writer", ["read"], path="copy", layout="folder", mode="append")
+
+    def run(**options):
+        ran = ledger.shop.run(*ledger.steps()[:1], load, **options)
+        assert ran.outcome.error is None, ran.outcome.error
+        return ran
+
+    def rows():
+        return duckdb.sql(f"SELECT id FROM '{ledger.shop.folder}/copy/*.parquet' ORDER BY id").fetchall()
+
+    run()
+    ledger.insert((3, 2, "c"), (4, 3, "d"))
+    ran = run()
+    assert ran.events("incremental_read")[0]["dropped"] == 1
+    assert rows() == [(1,), (2,), (3,), (4,)]
+    record = json.loads((ledger.shop.folder / "copy" / "_osiris_parts.json").read_text())
+    assert [("state" in load, load["rows"]) for load in record["loads"]] == [(False, 2), (True, 2)]
+    assert json.loads(record["loads"][-1]["state"])["value"] == "3"
+
+
+# What is refused, where it stands.
+
+
+def findings(ledger, *steps):
+    """Code, place and hint of every finding about a pipeline."""
+    with pytest.raises(InvalidInput) as refused:
+        ledger.shop.compile(*steps)
+    return [(one.code, one.path, one.position.line, one.hint) for one in refused.value.diagnostics]
+
+
+def rules(ledger, *steps):
+    return [(code, path) for code, path, _, _ in findings(ledger, *steps)]
+
+
+def test_a_state_needs_exactly_one_write_step(ledger):
+    extract, load = ledger.steps()
+    (found,) = findings(ledger, extract)
+    assert found[:2] == ("OSR-OML-044", ("steps", 0, "config", "incremental"))
+    assert found[3] == "add a write step, or read without 'incremental'"
+    second = step("again", "duckdb.writer", ["read"], "@duckdb.target", table="other", mode="append")
+    assert rules(ledger, extract, load, second) == [("OSR-OML-044", ("steps", 0, "config", "incremental"))]
+    assert rules(
+        ledger,
+        extract,
+        sql("t", "SELECT * FROM df", ["read"]),
+        step("load", "duckdb.writer", ["t"], "@duckdb.target", table="copy", mode="append"),
+        second,
+    ) == [("OSR-OML-044", ("steps", 0, "config", "incremental"))]
+
+
+def test_a_writer_that_keeps_no_state_is_named(ledger):
+    extract, _ = ledger.steps()
+    (found,) = findings(ledger, extract, step("store", "sample.store", ["read"]))
+    assert found[:2] == ("OSR-OML-045", ("steps", 0, "config", "incremental"))
+
+
+def test_a_load_keeps_one_state(ledger):
+    extract, _ = ledger.steps()
+    other = {**extract, "id": "other"}
+    both = sql("both", "SELECT * FROM read UNION ALL SELECT * FROM other", ["read", "other"])
+    load = step("load", "duckdb.writer", ["both"], "@duckdb.target", table="copy", mode="append")
+    assert rules(ledger, extract, other, both, load) == [("OSR-OML-046", ("steps", 1, "config", "incremental"))]
+
+
+@pytest.mark.parametrize(
+    ("mode", "write", "incremental", "place"),
+    [
+        ("replace", {}, {}, ("steps", 1, "config", "mode")),
+        ("append", {}, {"primary_key": None}, ("steps", 0, "config", "incremental")),
+        ("append", {}, {"primary_key": None, "lag": 5}, ("steps", 0, "config", "incremental")),
+        ("delete_insert", {"replace_keys": ["id"]}, {}, ("steps", 1, "config", "replace_keys")),
+    ],
+)
+def test_a_mode_that_would_lose_or_double_rows_is_refused(ledger, mode, write, incremental, place):
+    ledger.mode, ledger.write = mode, write
+    ledger.incremental = {name: value for name, value in (ledger.incremental | incremental).items() if value}
+    assert rules(ledger, *ledger.steps()) == [("OSR-OML-047", place)]
+
+
+def test_a_limit_and_a_file_extractor_take_no_cursor(ledger):
+    extract, load = ledger.steps()
+    limited = {**extract, "config": {**extract["config"], "limit": 3}}
+    assert [path for _, path in rules(ledger, limited, load)] == [("steps", 0, "config", "limit")]
+    read = step("read", "filesystem.csv_extractor", path="a.csv", incremental={"cursor": "ts"})
+    assert ("steps", 0, "config", "incremental") in [path for _, path in rules(ledger, read, load)]
+
+
+# What changes between two loads.
+
+
+def test_a_changed_cursor_source_or_key_is_no_way_to_go_on(ledger):
+    ledger.make("INTEGER", (1, 1, "a"))
+    ledger.source("CREATE TABLE other AS SELECT * FROM orders")
+    ledger.loaded()
+    ledger.incremental = {"cursor": "id", "primary_key": ["id"]}
+    error = ledger.refused("OSR-RUN-080")
+    assert "its cursor was 'ts', and is 'id' now" in error.message
+    assert "osiris state reset" in error.hint
+    ledger.incremental = {"cursor": "ts", "primary_key": ["id", "v"]}
+    assert "told apart by 'id', and shall be by 'id', 'v' now" in ledger.refused("OSR-RUN-080").message
+    ledger.incremental, ledger.table = {"cursor": "ts", "primary_key": ["id"]}, "other"
+    assert "'table' of the extract is another one now" in ledger.refused("OSR-RUN-080").message
+    assert ledger.target() == [(1, 1, "a")]
+    ledger.table = "orders"
+    ledger.source("ALTER TABLE orders ALTER ts TYPE VARCHAR")
+    error = ledger.refused("OSR-RUN-080")
+    assert "values were of the kind integer, and are of the kind text now" in error.message
+    ledger.source("ALTER TABLE orders ALTER ts TYPE BIGINT")
+    ledger.refused("OSR-DUCKDB-032")  # the state goes with it; the table's column is the writer's matter
+
+
+def test_another_table_is_loaded_from_the_beginning_and_so_is_one_that_was_dropped(ledger):
+    ledger.make("INTEGER", (1, 1, "a"), (2, 2, "b"))
+    ledger.loaded()
+    ledger.write = {"table": "second"}
+    ledger.loaded()
+    assert len(ledger.target("FROM second")) == 2
+    ledger.write = {}
+    ledger.target("DROP TABLE copy")
+    ledger.loaded()
+    assert len(ledger.target()) == 2
+
+
+def test_a_state_moved_by_somebody_else_meanwhile_ends_the_run(ledger):
+    ledger.make("INTEGER", (1, 1, "a"))
+    ledger.loaded()
+    ledger.insert((2, 2, "b"))
+
+    def listen(event):
+        if event["event"] == "incremental_started":
+            with duckdb.connect(str(ledger.shop.folder / "target.duckdb")) as connection:
+                connection.execute(
+                    "INSERT INTO _osiris_loads SELECT * REPLACE ('other' AS load_id, "
+                    'replace(state, \'"value":"1"\', \'"value":"7"\') AS state) FROM _osiris_loads'
+                )
+
+    ledger.refused("OSR-RUN-087", listeners=(listen,))
+    assert ledger.target() == [(1, 1, "a")]
+
+
+def test_state_of_a_later_osiris_or_none_at_all(ledger):
+    ledger.make("INTEGER", (1, 1, "a"))
+    ledger.loaded()
+    ledger.target("UPDATE _osiris_loads SET state = replace(state, '\"version\":1', '\"version\":2')")
+    assert "version 2" in ledger.refused("OSR-RUN-081").message
+    ledger.target("UPDATE _osiris_loads SET state = '{}'")
+    ledger.refused("OSR-RUN-081")
+
+
+def test_commit_rows_of_an_older_osiris_get_their_columns(ledger):
+    ledger.make("INTEGER", (1, 1, "a"))
+    ledger.loaded()
+    ledger.target("ALTER TABLE _osiris_loads DROP COLUMN state")
+    ledger.target("ALTER TABLE _osiris_loads DROP COLUMN state_key")
+    ledger.target("DELETE FROM copy")
+    ledger.loaded()
+    assert ledger.target() == [(1, 1, "a")]
+    assert len(ledger.states()) == 1
+
+
+# Between extract and write.
+
+
+def test_rows_that_a_transform_did_not_read_keep_the_state_where_it_is(ledger):
+    ledger.source("CREATE TABLE orders AS SELECT range::INTEGER AS id, range AS ts, 'v' AS v FROM range(200_000)")
+    error = ledger.refused("OSR-RUN-086", sql("few", "SELECT * FROM df LIMIT 10", ["read"]))
+    assert "not all rows of 'read' were read" in error.message
+    assert not (ledger.shop.folder / "target.duckdb").exists() or not ledger.target("SHOW TABLES")
+    ledger.source("DELETE FROM orders WHERE id > 4")
+    ledger.loaded(sql("few", "SELECT * FROM df LIMIT 10", ["read"]))
+    assert len(ledger.target()) == 5
+
+
+def test_rows_that_pass_a_transform_and_a_spool_move_the_state_once(ledger):
+    ledger.make("INTEGER", (1, 1, "a"), (2, 2, "b"))
+    odd = sql("odd", "SELECT * FROM df WHERE id % 2 = 1", ["read"])
+    even = sql("even", "SELECT * FROM df WHERE id % 2 = 0", ["read"])
+    both = sql("both", "SELECT * FROM odd UNION ALL SELECT * FROM even", ["odd", "even"])
+    ledger.loaded(odd, even, both)
+    ledger.insert((3, 2, "c"))
+    ran = ledger.loaded(odd, even, both)
+    assert len(ran.events("rows_spooled", "state_committed")) == 2
+    assert [row[0] for row in ledger.target()] == [1, 2, 3]
+
+
+def test_the_destination_may_also_be_read_by_the_pipeline(ledger):
+    ledger.make("INTEGER", (1, 1, "a"))
+    ledger.target("CREATE TABLE names AS SELECT 'a' AS v, 'Anna' AS name UNION ALL SELECT 'b', 'Bert'")
+    names = step("names", "duckdb.extractor", connection="@duckdb.target", table="names")
+    both = sql("both", "SELECT r.id, r.ts, n.name AS v FROM read AS r JOIN names AS n USING (v)", ["read", "names"])
+    ledger.loaded(names, both)
+    ledger.insert((2, 2, "b"))
+    ledger.loaded(names, both)
+    assert ledger.target() == [(1, 1, "Anna"), (2, 2, "Bert")]
+
+
+def test_an_attempt_that_is_retried_begins_where_the_first_one_did(ledger, monkeypatch):
+    ledger.make("INTEGER", (1, 1, "a"), (2, 2, "b"))
+    ledger.loaded()
+    ledger.insert((3, 2, "c"))
+    ledger.settings = {"run.retries": 2}
+    monkeypatch.setenv("OSIRIS_TEST_FAILPOINTS", "1")
+    monkeypatch.setenv("OSIRIS_FAILPOINT", "before_publish@load:retry*2")
+    ran = ledger.loaded()
+    assert len(ran.events("step_retried")) == 2
+    assert len(ran.events("incremental_started")) == 1
+    assert [one["dropped"] for one in ran.events("incremental_read")] == [1, 1, 1]
+    assert [row[0] for row in ledger.target()] == [1, 2, 3]
+
+
+# Reading everything again, and a part again.
+
+
+@pytest.mark.parametrize("mode", ["upsert", "delete_insert"])
+def test_a_full_refresh_reads_everything_and_moves_the_state(ledger, mode):
+    ledger.mode, ledger.incremental = mode, {"cursor": "ts"}
+    ledger.make("INTEGER", (1, 1, "a"), (2, 2, "b"))
+    ledger.loaded()
+    ledger.source("UPDATE orders SET v = 'A' WHERE id = 1", "UPDATE orders SET ts = 1 WHERE id = 2")
+    ran = ledger.loaded(bounds=Bounds(full_refresh=True))
+    assert ran.events("incremental_started")[0]["origin"] == "full_refresh"
+    assert (1, 1, "A") in ledger.target()
+    assert ledger.states()[-1]["value"] == "1"  # what the source has now: it may have been restored
+
+
+def test_a_full_refresh_does_not_look_at_a_state_that_does_not_fit(ledger):
+    ledger.mode, ledger.incremental = "upsert", {"cursor": "ts"}
+    ledger.make("INTEGER", (1, 1, "a"))
+    ledger.loaded()
+    ledger.incremental = {"cursor": "id"}
+    ledger.refused("OSR-RUN-080")
+    ledger.loaded(bounds=Bounds(full_refresh=True))
+    ledger.loaded()
+    assert ledger.states()[-1]["cursor"] == "id"
+
+
+def test_a_backfill_reads_its_part_and_leaves_the_state(ledger):
+    ledger.mode, ledger.incremental = "upsert", {"cursor": "ts"}
+    ledger.make("INTEGER", *((day, day, "old") for day in range(1, 10)))
+    ledger.loaded()
+    ledger.source("UPDATE orders SET v = 'new'")
+    ran = ledger.loaded(bounds=Bounds(since="3", until="5"))
+    (began,) = ran.events("incremental_started")
+    assert (began["origin"], began["lower"], began["upper"]) == ("backfill", "3", "5")
+    assert not ran.events("state_committed")
+    assert [row[0] for row in ledger.target() if row[2] == "new"] == [3, 4]
+    assert [state["value"] for state in ledger.states()] == ["9"]
+    ledger.loaded(bounds=Bounds(until="2"))
+    assert [row[0] for row in ledger.target() if row[2] == "new"] == [1, 3, 4]
+    ledger.loaded()
+    assert [row[0] for row in ledger.target() if row[2] == "new"] == [1, 3, 4, 9]
+
+
+def test_a_bound_that_is_no_value_of_the_cursor(ledger):
+    ledger.mode, ledger.incremental = "upsert", {"cursor": "ts"}
+    ledger.make("DATE", (1, "2026-03-01", "a"))
+    ledger.loaded()
+    error = ledger.refused("OSR-RUN-072", bounds=Bounds(since="March"))
+    assert "'March' is no value of the cursor 'ts' (date)" in error.message
+    assert error.exit_code == 2
+
+
+def test_what_a_backfill_and_a_full_refresh_are_refused(ledger):
+    ledger.make("INTEGER", (1, 1, "a"))
+    for bounds, option in ((Bounds(full_refresh=True), "--full-refresh"), (Bounds(until="1"), "--until")):
+        error = ledger.refused("OSR-RUN-072", bounds=bounds)
+        assert option in error.message
+        assert "'load' appends" in error.message
+    ledger.mode = "upsert"
+    ledger.refused("OSR-RUN-072", bounds=Bounds(full_refresh=True, since="1"))
+    ledger.incremental = None
+    assert "no extract of 'p' is incremental" in ledger.refused("OSR-RUN-072", bounds=Bounds(since="1")).message
+
+
+def test_a_backfill_is_not_taken_for_the_run_that_failed_before_it(ledger, monkeypatch):
+    ledger.mode, ledger.incremental = "upsert", {"cursor": "ts"}
+    ledger.make("INTEGER", (1, 1, "a"))
+    monkeypatch.setenv("OSIRIS_TEST_FAILPOINTS", "1")
+    monkeypatch.setenv("OSIRIS_FAILPOINT", "after_publish@load:raise")
+    ledger.refused("OSR-RUN-041")
+    monkeypatch.delenv("OSIRIS_FAILPOINT")
+    ledger.source("UPDATE orders SET v = 'A'")
+    ran = ledger.loaded(bounds=Bounds(since="0"))
+    assert not ran.step("load")["already"]
+    assert ledger.target() == [(1, 1, "A")]
+    assert ledger.loaded().step("load")["already"]
+
+
+# Other ways to run.
+
+
+def test_an_isolated_run_takes_the_bounds_with_it(remote_shop):
+    ledger = Ledger(remote_shop)
+    ledger.mode, ledger.incremental = "upsert", {"cursor": "ts"}
+    ledger.make("INTEGER", *((day, day, "old") for day in range(1, 6)))
+    remote_shop.write(*ledger.steps())
+    assert remote_shop.osiris("run", "p.yaml", "--isolate").returncode == 0
+    ledger.source("UPDATE orders SET v = 'new'")
+    done = remote_shop.osiris("run", "p.yaml", "--isolate", "--since", "2", "--until", "4")
+    assert done.returncode == 0, done.stderr
+    assert [row[0] for row in ledger.target() if row[2] == "new"] == [2, 3]
+    assert remote_shop.osiris("run", "p.yaml", "--isolate").returncode == 0
+    assert [row[0] for row in ledger.target() if row[2] == "new"] == [2, 3, 5]

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from osiris_filesystem import publish, staging
+from osiris_filesystem import folder_state, publish, staging
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from osiris_core.api import Dataset, DriverContext, Receipt, Report, Schema, Stage, Stream
+    from osiris_core.api import Dataset, DriverContext, LoadState, Receipt, Report, Schema, Stage, Stream
 
 
 class FileWriter(staging.Format):
-    """The write contract for files (``Staged``, ``Binds``); a subclass is a format."""
+    """The write contract for files (``Staged``, ``Binds``, ``KeepsState``); a subclass is a format."""
 
     def run(
         self, *, step_id: str, config: Any, inputs: Mapping[str, Dataset], ctx: DriverContext
@@ -39,6 +39,15 @@ class FileWriter(staging.Format):
     def publish(self, stage: Stage, receipts: Sequence[Receipt]) -> Report:
         """Make the parts visible."""
         return publish.publish(stage, receipts)
+
+    def read_state(self, *, step_id: str, config: Any, key: str, ctx: DriverContext) -> str | None:
+        """The newest state of ``key`` in the folder's record of parts; None when the folder is not there."""
+        del step_id
+        return folder_state.read(config, key=key, ctx=ctx)
+
+    def write_state(self, *, step_id: str, config: Any, state: LoadState, ctx: DriverContext) -> None:
+        """Note a state in the folder's record, as a load without parts; refused where there is no folder yet."""
+        folder_state.write(config, state=state, step_id=step_id, ctx=ctx)
 
     def abort(self, stage: Stage) -> None:
         """Remove what was staged."""

@@ -2,7 +2,8 @@
 
 ``_osiris_parts.json`` is JSON: ``{"format": 1, "component", "columns": ["name TYPE"], "loads": [{"load_id",
 "manifest_hash", "step", "rows"}], "files": [{"name", "load_id", "rows", "bytes", "crc32"}]}``. A part that the record
-does not list is no part: it is a leftover of a load that died, and the next load removes it.
+does not list is no part: it is a leftover of a load that died, and the next load removes it. A load that moved an
+incremental extract also has ``"state_key"`` and ``"state"``.
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ class LoadEntry:
     manifest_hash: str
     step: str
     rows: int
+    state_key: str | None = None
+    state: str | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -63,9 +66,25 @@ class PartsRecord:
         """The load of that id, if the folder holds it."""
         return next((one for one in self.loads if one.load_id == load_id), None)
 
+    def state(self, key: str) -> str | None:
+        """The state of that key which was noted last."""
+        return next((one.state for one in reversed(self.loads) if one.state_key == key), None)
+
+    def with_load(self, load: LoadEntry) -> PartsRecord:
+        """The record with one more load. Of an extract's states only the newest stays: they may be large."""
+        kept = tuple(
+            attrs.evolve(one, state_key=None, state=None)
+            if load.state_key is not None and one.state_key == load.state_key
+            else one
+            for one in self.loads
+        )
+        return attrs.evolve(self, loads=(*kept, load))
+
     def text(self) -> str:
         """The record's bytes as text; the same for the same content."""
         data = {"format": _FORMAT, **attrs.asdict(self)}
+        # A load that moved no incremental extract says nothing about it.
+        data["loads"] = [{key: value for key, value in load.items() if value is not None} for load in data["loads"]]
         return json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
@@ -75,11 +94,13 @@ def is_part_name(name: str) -> bool:
 
 
 def read_record(root: Root, folder: tuple[str, ...]) -> PartsRecord | None:
-    """The record in the folder at ``folder``, None when there is none; raises DriverError when it is damaged."""
+    """The record in the folder at ``folder``, None when one of the two is not there; raises DriverError for a
+    damaged one.
+    """
     try:
         descriptor = root.open_file((*folder, RECORD_NAME))
     except DriverError as error:
-        if error.code == "OSR-FS-003":
+        if error.code in ("OSR-FS-003", "OSR-FS-052"):  # no record, or no folder
             return None
         raise
     with os.fdopen(descriptor, "rb") as stream:

@@ -166,7 +166,7 @@ def osiris_components() -> tuple[ComponentSpec, ...]:
 def osiris_drivers() -> tuple[DriverSpec, ...]:
     """The code behind the components."""
     reads = frozenset({Capability.PARTITIONED, Capability.BINDS})
-    writes = frozenset({Capability.STAGED, Capability.BINDS})
+    writes = frozenset({Capability.STAGED, Capability.BINDS, Capability.KEEPS_STATE})
     return tuple(
         DriverSpec(component=f"{_FAMILY}.{component}", ref=f"osiris_filesystem.{ref}", capabilities=capabilities)
         for component, ref, capabilities in (

@@ -97,7 +97,15 @@ def _publish_folder(state: Staging, receipts: Sequence[Receipt]) -> Report:
         for receipt in receipts
     )
     rows = sum(receipt.rows for receipt in receipts)
-    load = LoadEntry(load_id=target.load_id, manifest_hash=ctx.manifest_hash, step=ctx.step_id, rows=rows)
+    noted = ctx.load_state()
+    load = LoadEntry(
+        load_id=target.load_id,
+        manifest_hash=ctx.manifest_hash,
+        step=ctx.step_id,
+        rows=rows,
+        state_key=noted and noted.key,
+        state=noted and noted.text,
+    )
     if state.config.mode == "append":
         record = _append(state, receipts, entries, load)
     else:
@@ -122,10 +130,9 @@ def _append(
     os.fsync(state.place)
     state.ctx.failpoint("parts_placed")
     record = attrs.evolve(
-        before,
+        before.with_load(load),
         component=state.format.component,
         columns=state.columns,
-        loads=(*before.loads, load),
         files=(*before.files, *entries),
     )
     write_record(state.place, record, committed=state.written.clear)

@@ -150,15 +150,16 @@ class _Asking:
         if isinstance(error, TimeoutError):
             if not late:
                 raise error
-            raise self.late() from error
+            raise self.late(error) from error
         if isinstance(error, OsirisError):
             raise error
         message = f"the discoverer of family '{self.entry.family}' failed: {outcome.failure.message}"
         raise PluginError(DEFECT, message) from error
 
-    def late(self) -> ConnectionUnusable:
+    def late(self, error: BaseException) -> ConnectionUnusable:
         """The error for a time that passed before anything was known."""
-        message = f"{self.entry.ref} did not answer within {self.request.timeout:g} seconds"
+        why = f": {error}" if str(error) else ""
+        message = f"{self.entry.ref} did not answer within {self.request.timeout:g} seconds{why}"
         return ConnectionUnusable(LATE, message, where=self.entry.where)
 
 
@@ -231,7 +232,7 @@ class _Work:
         except TimeoutError as error:
             complete = False
             if not found:
-                raise self._asking.late() from error
+                raise self._asking.late(error) from error
         if not all(isinstance(table, Table) for table in found):
             message = f"the discoverer of family '{self._asking.entry.family}' returned something that is no table"
             raise PluginError(DEFECT, message)

@@ -42,7 +42,7 @@ class Deadline:
     def check(self) -> None:
         """Raise TimeoutError when no time is left."""
         if self.remaining() <= 0:
-            raise TimeoutError("the time for discovery is over")
+            raise TimeoutError
 
 
 @config

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import jsonschema
 import pytest
@@ -265,6 +267,18 @@ def test_connections_that_cannot_be_used(shop):
     (shop.folder / "none.duckdb").write_bytes(b"x" * 5000)
     assert shop.found(code=5)["error"]["code"] == "OSR-DUCKDB-021"
     assert "Missing argument" in CliRunner().invoke(osiris, ["discover"]).output
+
+
+def test_a_file_that_another_process_writes(shop):
+    shop.sql("CREATE TABLE t (a INT)")
+    program = f"import duckdb, sys; held = duckdb.connect({str(shop.file)!r}); print(flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        holder.stdout.readline()
+        error = shop.found("--timeout", "0.2", code=5)["error"]
+        holder.communicate()
+    assert error["code"] == "OSR-DSC-002"
+    assert f"'shop.duckdb' is held by process {holder.pid}" in error["message"]
+    assert [one["name"] for one in shop.found()["tables"]] == ["t"]
 
 
 def test_text_for_people(shop):

@@ -208,7 +208,7 @@ class Reader:
             found: list[tuple[Any, ...]] = connection.execute(sql, values).fetchall()
         except duckdb.Error as error:
             if interrupted(error):
-                raise TimeoutError(f"'{self._settings.path}' did not answer in time") from error
+                raise TimeoutError from error
             raise query_failure(error, what=f"looking into '{self._settings.path}'") from error
         finally:
             late.cancel()

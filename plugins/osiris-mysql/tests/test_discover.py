@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from contextlib import closing
 
 import pytest
@@ -231,6 +232,12 @@ def test_a_view_of_what_is_gone(shop):
     found = shop.tables("--profile")
     assert found["broken"]["problem"]["code"] == "OSR-MYSQL-020"
     assert found["broken"]["profile"] is None
+
+
+def test_a_server_that_says_nothing(shop):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        shop.connect(port=silent.getsockname()[1], host="127.0.0.1")
+        assert shop.found("--timeout", "0.5", code=5)["error"]["code"] == "OSR-MYSQL-007"
 
 
 def test_a_connection_that_does_not_work(shop, mariadb, monkeypatch):

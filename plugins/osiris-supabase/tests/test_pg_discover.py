@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from uuid import uuid4
 
 import pytest
@@ -299,6 +300,12 @@ def test_hostile_names(shop):
     assert table["sample"]["rows"] == [["%s\\"]]
     assert table["profile"]["columns"][0]["maximum"] == "%s\\"
     assert "\x1b" not in shop.run("--profile").output
+
+
+def test_a_server_that_says_nothing(shop):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        shop.connect(port=silent.getsockname()[1])
+        assert shop.found("--timeout", "0.5", code=5)["error"]["code"] == "OSR-DSC-002"
 
 
 def test_a_connection_that_does_not_work(shop):

@@ -213,7 +213,7 @@ class FolderReader:
             found: list[tuple[Any, ...]] = self._engine.execute(sql).fetchall()
         except duckdb.Error as error:
             if is_interrupt(error):
-                raise TimeoutError("the rows could not be counted in time") from error
+                raise TimeoutError from error
             raise failure(error, what="counting the rows", code="OSR-FS-034") from error
         finally:
             late.cancel()

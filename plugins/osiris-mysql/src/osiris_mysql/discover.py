@@ -275,7 +275,7 @@ class DatabaseReader:
             return session.run(sql, f"looking into '{self._connection.database}'")
         except OsirisError as error:
             if error.code in _LATE and self._deadline.remaining() < 1:
-                raise TimeoutError(f"'{self._connection.database}' did not answer in time") from error
+                raise TimeoutError from error
             raise
 
 

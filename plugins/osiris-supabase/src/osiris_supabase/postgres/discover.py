@@ -279,7 +279,7 @@ class DatabaseReader:
             return self._session.rows(sql, *values)
         except ServerFailure as failure:
             if failure.state == _CANCELLED:
-                raise TimeoutError(f"'{self._endpoint.shown}' did not answer in time") from failure
+                raise TimeoutError from failure
             raise failure.error(f"looking into '{self._endpoint.shown}'") from failure
 
 

@@ -17,6 +17,7 @@ from osiris_core.api import (
 from osiris_supabase.config import Extractor, Writer
 from osiris_supabase.connection import SupabaseConnection
 from osiris_supabase.errors import READING, SERVER, WRITING
+from osiris_supabase.rest.errors import REST
 
 OSIRIS_API = "1.0"
 
@@ -51,7 +52,7 @@ def osiris_components() -> tuple[ComponentSpec, ...]:
                 "A sum or average of numerics has no width: cast it, as in sum(total)::numeric(18,2), or it is text.",
                 "A query needs a connection with a dsn; without one, name a table.",
             ),
-            errors=(*SERVER, *READING),
+            errors=(*SERVER, *READING, *REST),
             sql_dialect="postgres",
         ),
         ComponentSpec(
@@ -72,7 +73,7 @@ def osiris_components() -> tuple[ComponentSpec, ...]:
                 ),
             ),
             hints=("Without a dsn only mode: upsert can be written, and the table must exist.",),
-            errors=(*SERVER, *WRITING),
+            errors=(*SERVER, *WRITING, *REST),
             sql_dialect="postgres",
         ),
     )

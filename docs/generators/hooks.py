@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 
+from generators.config import fields
 from generators.markdown import code, documented_fields, first_line, prose, table
 from osiris_core import api
 from osiris_core.plugins import hookspecs
-from osiris_core.spec import behave, describe
+from osiris_core.spec import behave, catalog, describe
 
 DESCRIPTIONS = (
     "ComponentSpec",
@@ -28,8 +29,22 @@ PROTOCOLS = (
     "Binds",
     "Doctor",
     "Discoverer",
+    "CatalogReader",
     "SecretStore",
     "Target",
+)
+CATALOG = (
+    "Table",
+    "ColumnInfo",
+    "Key",
+    "Index",
+    "ForeignKey",
+    "TableFault",
+    "TableProfile",
+    "ColumnProfile",
+    "ValueCount",
+    "Sample",
+    "Overlap",
 )
 VALUES = ("Split", "Stage", "Receipt", "Report", "Health")
 
@@ -56,6 +71,10 @@ def page() -> str:
     parts.append("## Values that drivers exchange with the runtime")
     for name in VALUES:
         parts += _value(getattr(behave, name))
+    parts += ["## What a discoverer says", prose(catalog.__doc__)]
+    for name in CATALOG:
+        cls = getattr(catalog, name)
+        parts += [f"### {name}", prose(cls.__doc__), fields(cls)]
     parts += ["## Everything in `osiris_core.api`", ", ".join(code(name) for name in api.__all__)]
     return "\n\n".join(part.strip() for part in parts if part.strip())
 

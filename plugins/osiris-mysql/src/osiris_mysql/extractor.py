@@ -95,7 +95,8 @@ def reading_session(config: MySQLExtractor, ctx: DriverContext) -> Session:
                 session.run(f"SET SESSION max_statement_time = {config.timeout:.3f}")
             else:
                 session.run(f"SET SESSION max_execution_time = {max(1, round(config.timeout * 1000))}")
-            session.run("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            # For the session as well: a statement that ends the transaction would leave its protection.
+            session.run("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             session.run("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
     except BaseException as error:
         session.close()

@@ -136,6 +136,14 @@ def test_states_of_increments(table):
         state(text)
         assert read() == text
     assert read("other") is None
+    table.sql("UPDATE _osiris_loads SET loaded_at = '2999-01-01' WHERE state = 'one'")  # a clock that was wrong
+    state("three")
+    assert read() == "three"
+    config = table.configured("writer", {"mode": "upsert", "table": "gone", "primary_key": ["id"]})
+    assert read() is None
+    with pytest.raises(DriverError) as caught:
+        state("four")
+    assert caught.value.code == "OSR-SUPA-110"
 
 
 def test_a_missing_table_is_an_error_with_the_statement_that_makes_it(rest):

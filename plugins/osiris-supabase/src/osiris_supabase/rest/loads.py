@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from osiris_core.api import DriverError, Report
@@ -44,26 +44,38 @@ def find_load(client: RestClient, load_id: str, target: str) -> Report | None:
 
 
 def newest_state(client: RestClient, key: str) -> str | None:
-    """The newest state of an incremental extract."""
-    params = (
-        ("select", columns(["state"])),
-        ('"state_key"', f"eq.{key}"),
-        ('"state"', "not.is.null"),
-        ("order", '"loaded_at".desc,"load_id".desc'),
-        ("limit", "1"),
-    )
-    found = _read(client, params)
-    return None if not found else str(found[0]["state"])
+    """The state of an incremental extract that was noted last."""
+    found = _newest(client, key)
+    return None if found is None else str(found["state"])
 
 
 def note(client: RestClient, row: dict[str, Any]) -> None:
-    """Add a commit row; one of the same load that is there stays."""
-    row = {**row, "loaded_at": datetime.now(UTC).isoformat()}
+    """Add a commit row; one of the same load that is there stays.
+
+    The time of a row with a state is after that of the state before it, whatever the clock says.
+    """
+    moment = datetime.now(UTC)
+    before = _newest(client, row["state_key"]) if row["state_key"] is not None else None
+    if before is not None:
+        moment = max(moment, datetime.fromisoformat(before["moment"]) + timedelta(microseconds=1))
+    row = {**row, "loaded_at": moment.isoformat()}
     params = (("columns", columns(row)), ("on_conflict", columns(["load_id"])))
     try:
         client.upsert(TABLE, params, json.dumps([row]).encode(), prefer="resolution=ignore-duplicates,return=minimal")
     except Refused as refused:
         raise_refusal(refused, what=f"adding the commit row to '{TABLE}'")
+
+
+def _newest(client: RestClient, key: str) -> dict[str, Any] | None:
+    params = (
+        ("select", 'state,moment:"loaded_at"::text'),
+        ('"state_key"', f"eq.{key}"),
+        ('"state"', "not.is.null"),
+        ("order", '"loaded_at".desc'),
+        ("limit", "1"),
+    )
+    found = _read(client, params)
+    return found[0] if found else None
 
 
 def _read(client: RestClient, params: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:

@@ -169,18 +169,23 @@ class RestWriter:
         """The newest state of an incremental extract beside this table's loads."""
         name = config.schema or str(ctx.connection.schema)
         with closing(_connect(ctx, name)) as client:
-            if not loads.usable(read_tables(client).get(loads.TABLE)):
+            tables = read_tables(client)
+            if config.table not in tables or not loads.usable(tables.get(loads.TABLE)):
                 return None
             return loads.newest_state(client, key)
 
     def write_state(self, *, step_id: str, config: Writer, state: LoadState, ctx: DriverContext) -> None:
         """Note a state without any rows."""
         name = config.schema or str(ctx.connection.schema)
+        shown = _shown(config, name)
         with closing(_connect(ctx, name)) as client:
-            if not loads.usable(read_tables(client).get(loads.TABLE)):
+            tables = read_tables(client)
+            if config.table not in tables:
+                missing_table(client, config.table)
+                raise DriverError("OSR-SUPA-110", f"there is no table '{shown}' whose state could be noted")
+            if not loads.usable(tables.get(loads.TABLE)):
                 raise _no_loads(name)
-            row = _row(ctx, step_id, _shown(config, name), 0, None, state)
-            loads.note(client, {**row, "mode": "state"})
+            loads.note(client, {**_row(ctx, step_id, shown, 0, None, state), "mode": "state"})
 
 
 def _refuse_mode(config: Writer) -> None:

@@ -104,6 +104,7 @@ def osiris_connections() -> tuple[ConnectionSpec, ...]:
             family=_FAMILY,
             config=SupabaseConnection,
             summary="A Supabase project, or any PostgreSQL database.",
+            doctor="osiris_supabase.doctor:SupabaseDoctor",
             example={"dsn": "${SUPABASE_DSN}"},
         ),
     )

@@ -110,14 +110,14 @@ def _ca_file(connection: SupabaseConnection, project_root: Path) -> str | None:
 def _take_apart(dsn: str) -> tuple[str, int, str, str | None, str, dict[str, str]]:
     if not dsn.startswith(("postgresql://", "postgres://")):
         raise _unusable("it does not begin with postgresql://")
+    if "#" in dsn:
+        raise _unusable("it has a '#'; in the password that is %23")
     try:
         parts = urlsplit(dsn)
         host, port = parts.hostname, parts.port
         pairs = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
     except ValueError:
         raise _unusable("it is no URL; special characters of the password must be percent-encoded") from None
-    if parts.fragment or "#" in dsn:
-        raise _unusable("it has a '#'; in the password that is %23")
     options = dict(pairs)
     foreign = sorted(name for name in options if name not in _OPTIONS)
     if foreign or len(options) < len(pairs):

@@ -35,7 +35,7 @@ _TOP = 3
 @click.option("--sample", type=click.IntRange(0, 1000), default=0, metavar="N", help="Show N rows of each table.")
 @click.option(
     "--timeout",
-    type=click.FloatRange(0, min_open=True),
+    type=click.FloatRange(0, 86_400, min_open=True),
     default=60.0,
     show_default=True,
     metavar="SECONDS",

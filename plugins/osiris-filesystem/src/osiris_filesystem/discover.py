@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import threading
 from pathlib import Path
@@ -35,7 +36,8 @@ from osiris_filesystem.jsonl_read import JsonlExtractorDriver
 from osiris_filesystem.listing import InputFile, described, found_files
 from osiris_filesystem.parquet_config import ParquetExtractor
 from osiris_filesystem.parquet_read import ParquetExtractorDriver
-from osiris_filesystem.roots import Root
+from osiris_filesystem.roots import Root, engine_path
+from osiris_filesystem.sources import require_unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -47,6 +49,8 @@ if TYPE_CHECKING:
 _INFERRED_FROM: Final = 2048
 _MEMORY: Final = 1024 * 1024 * 1024
 _THREADS: Final = 2
+_SPILL: Final = "8GB"
+"""What rows of texts may take on the disk while they are counted."""
 
 
 @attrs.frozen
@@ -94,7 +98,9 @@ class FolderReader:
         self._deadline = deadline
         self._scratch = tempfile.TemporaryDirectory(prefix="osiris-")
         self._engine = connect(threads=_THREADS, memory_limit=_MEMORY, scratch=Path(self._scratch.name))
+        self._engine.execute(f"SET max_temp_directory_size = '{_SPILL}'")
         self._held: dict[tuple[str, bool], str] = {}
+        self._opened: list[int] = []
 
     def fingerprint(self) -> str:
         """The files with their sizes and times of change: whatever is written shows in them."""
@@ -130,6 +136,8 @@ class FolderReader:
         """Let go of the rows that were held."""
         self._engine.close()
         self._scratch.cleanup()
+        while self._opened:
+            os.close(self._opened.pop())
 
     def _files(self) -> Iterator[tuple[str, InputFile | DriverError]]:
         for found in found_files(self._root, check=self._deadline.check):
@@ -159,7 +167,7 @@ class FolderReader:
             raise driver.plan_failure(error, self._root, [file], config) from error
 
     def _hold(self, table: Table, *, all_rows: bool) -> str:
-        """The name of a table in the engine with the first rows, or all, of a file; read once."""
+        """What gives the first rows, or all, of a file in the engine, to stand after FROM; texts are read once."""
         for whole in (True, False):
             if (table.name, whole) in self._held and (whole or not all_rows):
                 return self._held[table.name, whole]
@@ -167,11 +175,22 @@ class FolderReader:
         assert found is not None
         file = described(self._root, self._root.relative(table.name))
         plan = self._plan(file, found)
-        held = f"osiris_rows_{len(self._held)}"
-        self._engine.execute(f"CREATE TABLE {held} AS {plan.empty()}")
-        self._fill(held, plan, file, found, limit=None if all_rows else SAMPLE_ROWS)
+        if found is _PARQUET:
+            held = self._view(plan, file, limit="" if all_rows else f" LIMIT {SAMPLE_ROWS}")
+        else:
+            held = f"osiris_rows_{len(self._held)}"
+            self._engine.execute(f"CREATE TABLE {held} AS {plan.empty()}")
+            self._fill(held, plan, file, found, limit=None if all_rows else SAMPLE_ROWS)
         self._held[table.name, all_rows] = held
         return held
+
+    def _view(self, plan: Any, file: InputFile, *, limit: str) -> str:
+        """The rows of a Parquet file, read where they are, and only the columns that are asked for."""
+        descriptor = self._root.open_file(file.parts)
+        self._opened.append(descriptor)
+        require_unchanged(descriptor, file)
+        path = engine_path(descriptor, self._root.path.joinpath(*file.parts))
+        return f"({plan.select(plan.files[0], path)}{limit})"
 
     def _fill(self, held: str, plan: Any, file: InputFile, found: _Format, *, limit: int | None) -> None:
         driver, config = found.driver(), found.config(file.path)
@@ -197,6 +216,8 @@ class FolderReader:
             self._engine.register("osiris_batch", ArrowTable.from_batches([some]))
             try:
                 self._engine.execute(f"INSERT INTO {held} SELECT * FROM osiris_batch")
+            except duckdb.Error as error:
+                raise failure(error, what="holding the rows", code="OSR-FS-034") from error
             finally:
                 self._engine.unregister("osiris_batch")
             if left is not None:

@@ -25,6 +25,7 @@ from osiris_core.api import (
     ConnectionUnusable,
     DriverError,
     DriverSpec,
+    Incremental,
     Receipt,
     Report,
     Role,
@@ -37,6 +38,7 @@ from osiris_core.api import (
 )
 
 OSIRIS_API = "1.0"
+KEEPS = frozenset({Capability.STAGED, Capability.KEEPS_STATE})
 
 Fault = Literal[
     "none",
@@ -74,6 +76,8 @@ class Numbers:
     snoop: str | None = field(default=None, doc="A file outside the project to read.")
     hungry: bool = field(default=False, doc="Ask for more memory than there is.")
     forks: bool = field(default=False, doc="Leave a fork of the process behind.")
+    incremental: Incremental | None = field(default=None, doc="Reads on; the cursor is id.")
+    outside: bool = field(default=False, doc="Give rows from outside of the window, too.")
 
 
 @config
@@ -98,6 +102,7 @@ class Store:
     fault_in: Literal["begin", "write", "publish", "after", "abort"] = field(default="write", doc="Where.")
     faults: int = field(default=1, doc="How often it fails before it works.")
     cheat: Literal["none", "short", "early", "swallow", "report"] = field(default="none", doc="How it lies.")
+    mode: Literal["append", "upsert"] = field(default="upsert", doc="What it says that it does; it appends.")
     wait_for: str | None = field(default=None, doc="A file to wait for before publishing.")
     touch: str | None = field(default=None, doc="A file to make when the first batch arrives.")
 
@@ -178,6 +183,15 @@ def wait_for(ctx, name):
         time.sleep(0.01)
 
 
+def wanted(ids, config, ctx):
+    window = ctx.window
+    if window is None or config.outside:
+        return list(ids)
+    lower = int(window.lower) if window.lower is not None else -1
+    upper = int(window.upper) if window.upper is not None else 1 << 40
+    return [one for one in ids if lower <= one < upper]
+
+
 def batches(config, ctx):
     from arro3.core import Array, DataType, RecordBatch, Schema
 
@@ -191,7 +205,7 @@ def batches(config, ctx):
             wait_for(ctx, config.wait_for)
         if config.fault != "none" and config.fault_after == number and times(ctx, "fault") < config.faults:
             fail(config.fault, ctx)
-        ids = list(range(start, min(start + config.batch, config.first + config.rows)))
+        ids = wanted(range(start, min(start + config.batch, config.first + config.rows)), config, ctx)
         yield RecordBatch.from_arrays(
             [Array(ids, DataType.int64()), Array([f"n{i}" for i in ids], DataType.string())], schema=schema
         )
@@ -383,6 +397,32 @@ class StoreDriver:
             fail(config.fault, self.ctx)
 
 
+class KeeperDriver(StoreDriver):
+    """A store that keeps states, beside it."""
+
+    def read_state(self, *, step_id, config, key, ctx):
+        call(ctx, "read_state")
+        path = ctx.project_root / config.path / "states.json"
+        return json.loads(path.read_text()).get(key) if path.exists() else None
+
+    def write_state(self, *, step_id, config, state, ctx):
+        path = ctx.project_root / config.path / "states.json"
+        path.write_text(json.dumps({state.key: state.text}))
+
+    def publish(self, stage, receipts):
+        report = super().publish(stage, receipts)
+        state = self.ctx.load_state()
+        if state is not None:
+            self.write_state(step_id=self.ctx.step_id, config=self.config, state=state, ctx=self.ctx)
+        return report
+
+
+class ForgetfulDriver(KeeperDriver):
+    """Never asks for the state."""
+
+    publish = StoreDriver.publish
+
+
 def load(folder):
     path = Path(folder) / "store.json"
     return json.loads(path.read_text()) if path.exists() else {"loads": {}, "rows": []}
@@ -435,6 +475,9 @@ def osiris_components():
         component("sink", Role.WRITER, Sink),
         component("leak", Role.EXTRACTOR, Leak, connection="sample"),
         component("hollow", Role.WRITER, Sink),
+        component("keeper", Role.WRITER, Store),
+        component("forgetful", Role.WRITER, Store),
+        component("empty", Role.WRITER, Store),
     )
 
 
@@ -449,6 +492,9 @@ def osiris_drivers():
         DriverSpec(component="sample.store", ref=f"{here}:StoreDriver", capabilities=frozenset({Capability.STAGED})),
         DriverSpec(component="sample.sink", ref=f"{here}:SinkDriver"),
         DriverSpec(component="sample.leak", ref=f"{here}:LeakDriver"),
+        DriverSpec(component="sample.keeper", ref=f"{here}:KeeperDriver", capabilities=KEEPS),
+        DriverSpec(component="sample.forgetful", ref=f"{here}:ForgetfulDriver", capabilities=KEEPS),
+        DriverSpec(component="sample.empty", ref=f"{here}:StoreDriver", capabilities=KEEPS),
         DriverSpec(component="sample.hollow", ref=f"{here}:HollowDriver", capabilities=frozenset({Capability.STAGED})),
     )
 

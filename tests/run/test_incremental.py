@@ -9,7 +9,7 @@ import pytest
 
 from osiris_core.errors import InvalidInput
 from osiris_core.run.incremental import Bounds
-from tests.run.workshop import sql, step
+from tests.run.workshop import numbers, sql, step
 
 
 class Ledger:
@@ -424,3 +424,38 @@ def test_an_isolated_run_takes_the_bounds_with_it(remote_shop):
     assert [row[0] for row in ledger.target() if row[2] == "new"] == [2, 3]
     assert remote_shop.osiris("run", "p.yaml", "--isolate").returncode == 0
     assert [row[0] for row in ledger.target() if row[2] == "new"] == [2, 3, 5]
+
+
+def kept(**config):
+    return step("keep", "sample.keeper", ["numbers"], **config)
+
+
+def read_on(**config):
+    return numbers(incremental={"cursor": "id", "lag": 2, "primary_key": ["id"]}, **config)
+
+
+@pytest.mark.parametrize("parts", [1, 4])
+def test_an_extract_in_parts_reads_its_window_and_no_row_twice(shop, parts):
+    settings = {"run.partitions": parts}
+    for rows, dropped in ((50, 0), (50, 3), (60, 3)):
+        ran = shop.run(read_on(rows=rows, batch=3), kept(mode="append"), settings=settings)
+        assert ran.outcome.error is None, ran.outcome.error
+        assert ran.events("incremental_read")[0]["dropped"] == dropped
+        assert sorted(shop.stored()[0]) == list(range(rows))
+    assert ("numbers", "split 3" if parts > 1 else "run") in shop.calls()
+
+
+def test_a_component_that_gives_rows_nobody_asked_for(shop):
+    assert shop.run(read_on(), kept()).outcome.error is None
+    ran = shop.run(read_on(outside=True), kept())
+    assert ran.outcome.error.code == "OSR-RUN-084"
+    assert "(7 <= id < …; largest: 3)" in ran.outcome.error.message
+    assert shop.stored()[1] == 1
+
+
+def test_a_writer_that_does_not_note_the_state_is_found_out(shop):
+    ran = shop.run(read_on(), step("keep", "sample.forgetful", ["numbers"]))
+    assert ran.outcome.error.code == "OSR-RUN-089"
+    ran = shop.run(read_on(), step("keep", "sample.empty", ["numbers"]))
+    assert ran.outcome.error.code == "OSR-RUN-050"
+    assert "'keeps_state'" in ran.outcome.error.message

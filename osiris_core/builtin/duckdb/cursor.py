@@ -88,12 +88,12 @@ class CursorMeter:
         """``batch``, without the rows that were loaded before; DriverError for a cursor that cannot be."""
         self._connection.register("osiris_batch", self._columns(batch))
         try:
-            top = self._measure()
+            old = self._measure()
             self.rows += batch.num_rows
-            if top is None or not self._wanted.keys:
+            if not self._wanted.keys or self.top is None:
                 return batch
             self._remember()
-            return self._without_known(batch)
+            return self._without_known(batch) if old else batch
         finally:
             self._connection.unregister("osiris_batch")
 
@@ -182,20 +182,25 @@ class CursorMeter:
         positions = self._positions.slice(0, batch.num_rows)
         return Table.from_batches([RecordBatch.from_arrays([*arrays, positions], schema=self._shape)])
 
-    def _measure(self) -> str | None:
-        """The batch's largest cursor; raises for rows that nobody asked for."""
+    def _measure(self) -> int:
+        """How many rows earlier loads may have had; takes note of the largest cursor, raises for rows that nobody asked
+        for.
+        """
         odd = "count(*) FILTER (NOT isfinite(c0))" if self.kind is Kind.FLOAT else "0"
         lower, upper = self._bounds
         below = "0" if lower is None else f"count(*) FILTER (c0 < {self._value('$lower')})"
         above = "0" if upper is None else f"count(*) FILTER (c0 >= {self._value('$upper')})"
-        ((top, nulls, odds, out),) = self._connection.execute(
-            f"SELECT {self._text('max(c0)')}, count(*) - count(c0), {odd}, {below} + {above} "
+        last = self._wanted.top
+        early = "0" if last is None else f"count(*) FILTER (c0 <= {self._value('$top')})"
+        given = {"lower": lower, "upper": upper, "top": last}
+        ((top, nulls, odds, out, old),) = self._connection.execute(
+            f"SELECT {self._text('max(c0)')}, count(*) - count(c0), {odd}, {below} + {above}, {early} "
             f"FROM (SELECT {self._items} FROM osiris_batch)",
-            {name: text for name, text in (("lower", lower), ("upper", upper)) if text is not None} or None,
+            {name: text for name, text in given.items() if text is not None} or None,
         ).fetchall()
         self._judge(top, nulls, odds, out)
         if top is None:
-            return None
+            return 0
         try:
             top = canonical(self.kind, top)
         except ValueError as error:
@@ -203,7 +208,7 @@ class CursorMeter:
         self.met = True
         if self.top is None or order(self.kind, top) > order(self.kind, self.top):
             self.top = top
-        return str(top)
+        return int(old)
 
     def _judge(self, top: str | None, nulls: int, odds: int, out: int) -> None:
         if odds:
@@ -248,7 +253,7 @@ class CursorMeter:
         return {"since": before(self.kind, self.top, self._wanted.lag)}
 
     def _without_known(self, batch: RecordBatch) -> RecordBatch:
-        if not self._wanted.known or self._wanted.top is None:
+        if not self._wanted.known:
             return batch
         rows = self._connection.execute(
             f"SELECT p FROM (SELECT {self._items}, p FROM osiris_batch) WHERE c0 <= {self._value('$top')} "

@@ -69,6 +69,7 @@ class RestClient:
         halting: Halting,
         largest: int = 256 << 20,
         pause: float = 0.2,
+        longest: float | None = None,
     ) -> None:
         assert connection.url is not None
         assert connection.key is not None
@@ -87,11 +88,12 @@ class RestClient:
         self._socket: Any = None
         # A secret key is no JWT, and some gateways refuse what is not one as a bearer token.
         bearer = {"Authorization": f"Bearer {key}"} if key.count(".") == 2 else {}
-        stall = connection.stall_timeout
+        stall = min(connection.stall_timeout, longest or connection.stall_timeout)
+        connect = min(connection.connect_timeout, longest or connection.connect_timeout)
         self._client = httpx.Client(
             follow_redirects=False,
             trust_env=False,
-            timeout=httpx.Timeout(stall, connect=connection.connect_timeout),
+            timeout=httpx.Timeout(stall, connect=connect),
             headers={"apikey": key, "User-Agent": "osiris-supabase", "Accept": "application/json", **bearer},
         )
 

@@ -24,6 +24,7 @@ _CATEGORIES: Final = {
     "OSR-MYSQL-006": "network",
     "OSR-MYSQL-007": "timeout",
     "OSR-MYSQL-008": "network",
+    "OSR-MYSQL-029": "config",
 }
 _GRANT: Final = re.compile(r"GRANT (?P<rights>.+?) ON (?P<where>.+?) TO ", re.IGNORECASE | re.DOTALL)
 _READING: Final = frozenset(

@@ -13,6 +13,7 @@ from pymysql.protocol import FieldDescriptorPacket
 
 from osiris_core.api import ConnectionUnusable, DriverError
 from osiris_mysql.errors import failure
+from osiris_mysql.session import NONSENSE
 from osiris_mysql.wire import Broken, read_rows
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ def prepare(session: Session, sql: str, what: str) -> tuple[Field, ...]:
         raw._execute_command(COMMAND.COM_STMT_CLOSE, struct.pack("<I", statement))  # noqa: SLF001
     except (pymysql.err.Error, OSError) as error:
         raise failure(error, what) from error
+    except NONSENSE as error:
+        raise DriverError("OSR-MYSQL-029", f"{what}: the server's answer cannot be understood") from error
     if parameters:
         raise DriverError("OSR-MYSQL-026", f"{what} has {parameters} placeholders '?'", hint="write :name instead")
     if not columns:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pymysql
 from pymysql.constants import CR
 
-from osiris_core.api import ConnectionUnusable, OsirisError, SecretStr
+from osiris_core.api import ConnectionUnusable, DriverError, OsirisError, SecretStr
 from osiris_mysql.connection import MySQLConnection, address, tls_mode
 from osiris_mysql.errors import failure, meaning, said
 
@@ -30,6 +31,9 @@ _SETTINGS: Final = (
     # The largest a 32-bit server takes as well; a value that is cut off is found by its warning.
     "group_concat_max_len = 4294967295",
 )
+NONSENSE: Final = (AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError, struct.error)
+"""What PyMySQL raises where an answer is not of the protocol."""
+
 _KILL_SECONDS: Final = 2.0
 
 
@@ -70,6 +74,8 @@ class Session:
                 return tuple(cursor.fetchall())
         except (pymysql.err.Error, OSError) as error:
             raise failure(error, what) from error
+        except NONSENSE as error:
+            raise DriverError("OSR-MYSQL-029", f"{what}: the server's answer cannot be understood") from error
 
     def escape(self, value: str) -> str:
         """``value`` as an SQL string in this session's sql_mode."""
@@ -152,6 +158,10 @@ def open_raw(connection: MySQLConnection, *, local_infile: bool = False, timeout
             "OSR-MYSQL-004",
             f"{what}: {said(error)}",
             hint="use TLS (tls: require), or install the package: pip install 'osiris-mysql[rsa]'",
+        ) from error
+    except NONSENSE as error:
+        raise ConnectionUnusable(
+            "OSR-MYSQL-029", f"{what}: what answers there does not speak as a MySQL server does"
         ) from error
     if timeout is None:
         raw._read_timeout = raw._write_timeout = connection.read_timeout  # noqa: SLF001

@@ -29,6 +29,10 @@ _TOP = 3
 @click.command()
 @click.argument("connection", metavar="@FAMILY.ALIAS")
 @click.option("--table", "tables", metavar="NAME", multiple=True, help="Only this table, in full; may be repeated.")
+@click.option("--about", metavar="TEXT", help="Only the tables that fit this question best, in full.")
+@click.option(
+    "--most", type=click.IntRange(1, 1000), default=5, show_default=True, metavar="N", help="So many, with --about."
+)
 @click.option(
     "--profile", is_flag=True, help="Count NULLs and distinct values, find least, greatest and most frequent."
 )
@@ -54,6 +58,8 @@ _TOP = 3
 def discover(
     connection: str,
     tables: tuple[str, ...],
+    about: str | None,
+    most: int,
     profile: bool,
     sample: int,
     timeout: float,
@@ -68,10 +74,19 @@ def discover(
     """
     masks = redactor()
     with reporting(as_json=as_json, alone=True), printed(masks) as shown:
+        if tables and about is not None:
+            raise click.UsageError("--table names tables, --about has them found: give one of the two")
         workspace = open_workspace()
         registry = workspace.registry(notes=not as_json)
         request = Request(
-            tables=tables, profile=profile, sample=sample, timeout=timeout, max_age=max_age, refresh=refresh
+            tables=tables,
+            about=about,
+            most=most,
+            profile=profile,
+            sample=sample,
+            timeout=timeout,
+            max_age=max_age,
+            refresh=refresh,
         )
         found = look(
             load_connections(workspace.project, registry).get(connection),
@@ -97,8 +112,8 @@ def _progress(shown: Printed, *, as_json: bool) -> Callable[[str], None]:
 
 def _show(found: Discovery, request: Request) -> None:
     if not found.tables:
-        print_note(f"{found.ref} has no tables")
-    elif request.tables or request.profile or request.sample:
+        print_note(f"no table of {found.ref} fits" if found.others else f"{found.ref} has no tables")
+    elif request.tables or request.about or request.profile or request.sample:
         for number, one in enumerate(found.tables):
             if number:
                 print_text("")
@@ -109,6 +124,8 @@ def _show(found: Discovery, request: Request) -> None:
     if found.relations:
         print_text("")
         print_table(("from", "to", "confidence", "why"), [_relation(one) for one in found.relations])
+    if request.about is not None and found.others:
+        print_text(f"\nother tables: {visible_line(', '.join(found.others))}")
     _print_notes(found, request)
 
 

@@ -16,6 +16,7 @@ import attrs
 from osiris_core.canonical import digest_bytes
 from osiris_core.diagnostics import did_you_mean
 from osiris_core.discovery.cache import Cache, Entry, key_of
+from osiris_core.discovery.ranking import ranked
 from osiris_core.discovery.relations import Relation, place_of, relations
 from osiris_core.errors import ConnectionUnusable, InvalidInput, OsirisError, PluginError, RunFailed
 from osiris_core.model.structure import structure, unstructure
@@ -50,11 +51,14 @@ _LISTED: Final = 8
 
 @attrs.frozen(kw_only=True)
 class Request:
-    """What is wanted. ``tables`` are names or ``schema.name``; none means all. ``sample`` is a number of rows for each
-    table, ``timeout`` the seconds for all of it, ``max_age`` the seconds for which what was found before still counts.
+    """What is wanted. ``tables`` are names or ``schema.name``; none means all. ``about`` is a question: then the
+    ``most`` tables that fit it best are wanted. ``sample`` is a number of rows for each table, ``timeout`` the seconds
+    for all of it, ``max_age`` the seconds for which what was found before still counts.
     """
 
     tables: tuple[str, ...] = ()
+    about: str | None = None
+    most: int = 5
     profile: bool = False
     sample: int = 0
     timeout: float = 60.0
@@ -64,9 +68,12 @@ class Request:
 
 @attrs.frozen(kw_only=True)
 class FoundTable:
-    """A table with what was wanted of it. ``stopped`` says why its profile is not complete."""
+    """A table with what was wanted of it. ``stopped`` says why its profile is not complete; ``score`` how well it fits
+    the question, when there was one.
+    """
 
     table: Table
+    score: float | None = None
     profile: TableProfile | None = None
     profile_cached: bool = False
     stopped: str | None = None
@@ -185,6 +192,7 @@ class _Work:
         self._deadline = deadline
         self._done = done
         self._notes: list[str] = []
+        self._scores: dict[Place, float] = {}
         self._profiles: dict[Place, TableProfile] = {}
         self._known: set[Place] = set()
         self._stopped: dict[Place, str] = {}
@@ -193,7 +201,10 @@ class _Work:
         """All that is wanted."""
         key = self._key("tables")
         tables, made, cached, complete = self._tables(key)
-        chosen = self._chosen(tables, complete=complete)
+        if self._request.about is None:
+            chosen = self._chosen(tables, complete=complete)
+        else:
+            chosen = self._fitting(tables, self._request.about)
         samples = {place_of(table): self._sample(table) for table in chosen} if self._request.sample else {}
         if self._request.profile:
             self._profile(chosen)
@@ -251,6 +262,12 @@ class _Work:
             chosen |= {place_of(table): table for table in fitting}
         return tuple(chosen.values()) if self._request.tables else tuple(tables)
 
+    def _fitting(self, tables: Sequence[Table], question: str) -> tuple[Table, ...]:
+        """The tables that fit best, by names, comments and what relations they have by those."""
+        found = ranked(tables, relations(tables, {}), question)
+        self._scores = {place_of(table): round(score, 2) for table, score in found}
+        return tuple(table for table, score in found[: self._request.most] if score > 0)
+
     def _no_table(self, name: str, tables: Sequence[Table], *, complete: bool) -> InvalidInput:
         names = [*(table.label for table in tables), *(table.name for table in tables)]
         some = ", ".join(table.label for table in tables[:_LISTED]) + (", …" if len(tables) > _LISTED else "")
@@ -262,6 +279,7 @@ class _Work:
         place = place_of(table)
         return FoundTable(
             table=table,
+            score=self._scores.get(place),
             profile=self._profiles.get(place),
             profile_cached=place in self._known,
             stopped=self._stopped.get(place),
@@ -344,7 +362,11 @@ class _Work:
     # Relations
 
     def _relations(self, tables: Sequence[Table], chosen: Sequence[Table]) -> tuple[Relation, ...]:
-        options = {"tables": sorted(self._request.tables), "profile": self._request.profile}
+        some = bool(self._request.tables) or self._request.about is not None
+        options = {
+            "tables": sorted(table.label for table in chosen) if some else None,
+            "profile": self._request.profile,
+        }
         key = self._key("relations", **options)
         fresh = self._profiles.keys() - self._known
         entry = self._cached(key) if self._request.profile and not fresh else None

@@ -34,6 +34,7 @@ def document(found: Discovery) -> dict[str, Any]:
 def _table(one: FoundTable) -> dict[str, Any]:
     return {
         **unstructure(one.table),
+        "score": one.score,
         "profile": None if one.profile is None else unstructure(one.profile),
         "profile_cached": one.profile_cached,
         "stopped": one.stopped,
@@ -45,6 +46,7 @@ def document_schema() -> dict[str, Any]:
     """The JSON Schema of :func:`document`, made of the classes that it is made of."""
     table = object_schema(Table)
     table["properties"] |= {
+        "score": {"description": "How well it fits the question of --about.", "type": ["number", "null"]},
         "profile": {"description": "What its rows are like.", "anyOf": [object_schema(TableProfile), {"type": "null"}]},
         "profile_cached": {"description": "Whether the profile was made earlier.", "type": "boolean"},
         "stopped": {"description": "Why the profile is not complete.", "type": ["string", "null"]},

@@ -235,6 +235,9 @@ def _show_plan(summary: dict[str, Any], *, as_json: bool) -> None:
     from osiris_core.cli.output import print_table, print_text
 
     print_text(f"pipeline {summary['pipeline']}, manifest {summary['manifest_hash'][:12]}, target {summary['target']}")
+    if summary["bounds"] is not None:
+        given = ", ".join(f"{name} {value}" for name, value in summary["bounds"].items() if value not in (None, False))
+        print_text(f"incremental extracts: {given.replace('full_refresh True', 'full refresh')}")
     print_table(
         ("step", "component", "mode", "needs", "connection"),
         [

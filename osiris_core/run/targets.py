@@ -58,7 +58,9 @@ class LocalTarget:
 
     def prepare(self, plan: RunPlan, ctx: TargetContext) -> PreparedRun:
         """What would be done; looks at nothing but its arguments."""
-        return PreparedRun(target="local", plan=plan, summary=summary_of(plan, ctx.loaded))
+        bounds = ctx.options.bounds
+        summary = summary_of(plan, ctx.loaded) | {"bounds": attrs.asdict(bounds) if bounds.given else None}
+        return PreparedRun(target="local", plan=plan, summary=summary)
 
     def execute(self, prepared: PreparedRun, ctx: TargetContext) -> RunOutcome:
         """Run it to its end."""

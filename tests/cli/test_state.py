@@ -119,6 +119,8 @@ def test_run_takes_bounds_and_refuses_them_before_anything_is_done(ledger):
     ledger.source("UPDATE orders SET v = 'new'")
     osiris(ledger, "run", "p.yaml", "--since", "2026-03-01", "--until", "2026-03-02")
     assert [row[2] for row in ledger.target()] == ["new", "b"]
+    plan = osiris(ledger, "run", "p.yaml", "--since", "2026-03-01", "--dry-run")
+    assert "incremental extracts: since 2026-03-01" in plan.stdout
     osiris(ledger, "run", "p.yaml", "--full-refresh")
     assert [row[2] for row in ledger.target()] == ["new", "new"]
     records = len(ledger.shop.records())
@@ -136,3 +138,19 @@ def test_validate_shows_the_place_of_what_cannot_be(ledger):
     done = osiris(ledger, "validate", str(path), status=2)
     assert "OSR-OML-047" in done.stderr + done.stdout
     assert "p.yaml:1:" in done.stderr + done.stdout
+
+
+def test_the_state_of_a_folder_of_parts(ledger):
+    ledger.mode, ledger.incremental = "append", {"cursor": "ts", "primary_key": ["id"]}
+    load = step("load", "filesystem.jsonl_writer", ["read"], path="copy", layout="folder", mode="append")
+    ledger.shop.write(*ledger.steps()[:1], load)
+    done = osiris(ledger, "state", "set", "p.yaml", "2026-03-01", status=1)
+    assert "there is no folder of parts 'copy' yet" in done.stderr
+    osiris(ledger, "run", "p.yaml")
+    osiris(ledger, "state", "set", "p.yaml", "2026-03-02")  # at which one row was loaded: it comes once more
+    osiris(ledger, "run", "p.yaml")
+    lines = [json.loads(line) for part in (ledger.shop.folder / "copy").glob("*.jsonl") for line in part.open()]
+    assert sorted(line["id"] for line in lines) == [1, 2, 2]
+    osiris(ledger, "state", "reset", "p.yaml")
+    (one,) = document(osiris(ledger, "state", "show", "p.yaml", "--json"))["states"]
+    assert (one["value"], one["origin"]) == (None, "beginning")

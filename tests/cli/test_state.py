@@ -149,7 +149,11 @@ def test_the_state_of_a_folder_of_parts(ledger):
     osiris(ledger, "run", "p.yaml")
     osiris(ledger, "state", "set", "p.yaml", "2026-03-02")  # at which one row was loaded: it comes once more
     osiris(ledger, "run", "p.yaml")
-    lines = [json.loads(line) for part in (ledger.shop.folder / "copy").glob("*.jsonl") for line in part.open()]
+    lines = [
+        json.loads(line)
+        for part in (ledger.shop.folder / "copy").glob("*.jsonl")
+        for line in part.read_text().splitlines()
+    ]
     assert sorted(line["id"] for line in lines) == [1, 2, 2]
     osiris(ledger, "state", "reset", "p.yaml")
     (one,) = document(osiris(ledger, "state", "show", "p.yaml", "--json"))["states"]

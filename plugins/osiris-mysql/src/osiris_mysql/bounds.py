@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from osiris_core.api import DriverError
 from osiris_mysql.query import name
-from osiris_mysql.reading import BINARY, DATES, INTEGERS, base_type
+from osiris_mysql.reading import BINARY, DATES, INTEGERS, STRINGS, base_type, type_name
 
 if TYPE_CHECKING:
     from osiris_core.api import Window
@@ -40,11 +40,11 @@ def comparable(field: Field) -> str:
         return f"({column} + 0)"
     if kind in INTEGERS or kind in DATES or kind in ("YEAR", "DECIMAL", "DOUBLE"):
         return column
-    if kind in ("VARCHAR", "CHAR"):
+    if kind in STRINGS:
         return column if field.charset == BINARY else f"CAST(CONVERT({column} USING utf8mb4) AS BINARY)"
     raise DriverError(
         "OSR-MYSQL-027",
-        f"column '{field.name}' is a {kind}, which has no order to read by",
+        f"column '{field.name}' is a {type_name(field)}, which has no order to read by",
         hint="choose another column",
     )
 

@@ -43,11 +43,12 @@ def plan_parts(session: Session, config: MySQLExtractor, count: int) -> list[dic
     if count < 2:
         return []
     starts: list[str] = []
+    last = _only(session.run(f"SELECT MIN({name(column)}) FROM {target}", what), kind)
     while len(starts) < count - 1:
-        found = _next_start(session, target, column, kind, rows // count, starts, what)
-        if found is None:
+        last = _next_start(session, target, column, kind, rows // count, last, what)
+        if last is None:
             break
-        starts.append(found)
+        starts.append(last)
     if not starts:
         return []
     common = {"column": column, "kind": kind}
@@ -90,14 +91,14 @@ def _column(session: Session, target: str, config: MySQLExtractor, what: str) ->
 
 
 def _next_start(
-    session: Session, target: str, column: str, kind: str, step: int, starts: list[str], what: str
+    session: Session, target: str, column: str, kind: str, step: int, last: str | None, what: str
 ) -> str | None:
-    """Where the part after the last of ``starts`` begins; None when too few rows are left."""
+    """Where the part after the one that begins at ``last`` begins; None when too few rows are left."""
     key = name(column)
-    after = f" AND {key} >= {_literal(session, kind, starts[-1])}" if starts else ""
+    after = "" if last is None else f" AND {key} >= {_literal(session, kind, last)}"
     walk = f"SELECT {key} FROM {target} WHERE {key} IS NOT NULL{after} ORDER BY {key} LIMIT 1 OFFSET {step}"
     value = _only(session.run(walk, what), kind)
-    if starts and value == starts[-1]:
+    if value is not None and value == last:
         # One value has more rows than a part: the next part begins with the next value.
         walk = f"SELECT MIN({key}) FROM {target} WHERE {key} > {_literal(session, kind, value)}"
         value = _only(session.run(walk, what), kind)

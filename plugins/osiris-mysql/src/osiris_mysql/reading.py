@@ -85,7 +85,7 @@ _PLAIN: Final[Mapping[str, Cast]] = {
 }
 """Types that are read in one way only."""
 
-_STRINGS: Final = frozenset({"VARCHAR", "CHAR", "TINYBLOB", "BLOB", "MEDIUMBLOB", "LONGBLOB"})
+STRINGS: Final = frozenset({"VARCHAR", "CHAR", "TINYBLOB", "BLOB", "MEDIUMBLOB", "LONGBLOB"})
 """Text, or bytes where the character set says so."""
 
 _NO_YEAR: Final = "CASE WHEN NOT starts_with({cell}, '0000') THEN {value} END"
@@ -110,6 +110,8 @@ def base_type(field: Field) -> str:
 def type_name(field: Field) -> str:
     """MySQL's name for the type of a column."""
     name = _NAMES.get(field.type, f"type {field.type}")
+    if name in STRINGS:
+        return name.replace("BLOB", "TEXT") if field.charset != BINARY else name.replace("CHAR", "BINARY")
     if name in ("DECIMAL", *INTEGERS) and field.unsigned:
         name += " UNSIGNED"
     return name
@@ -131,7 +133,7 @@ def column_cast(field: Field, policies: Policies, *, was_float: bool = False) ->
         return Cast(name=field.name, type="FLOAT" if was_float else "DOUBLE")
     if name in _PLAIN:
         return attrs.evolve(_PLAIN[name], name=field.name)
-    if name in _STRINGS:
+    if name in STRINGS:
         return Cast(name=field.name, is_text=field.charset != BINARY)
     raise _unreadable(field, name)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from osiris_core.api import Dataset, DriverContext, Stream
+    from osiris_core.api import Dataset, DriverContext, Split, Stream
     from osiris_core.api import Schema as AnySchema
     from osiris_supabase.config import Extractor
 
@@ -28,6 +28,18 @@ class ExtractorDriver:
         """The columns of the table or query."""
         columns: Mapping[str, AnySchema] = _reader(ctx).bind(step_id=step_id, config=config, inputs=inputs, ctx=ctx)
         return columns
+
+    def splits(self, *, config: Extractor, count: int, ctx: DriverContext) -> Sequence[Split]:
+        """Parts of a table that can be read at the same time; empty for "as one", as is the Data API."""
+        if ctx.connection.dsn is None:
+            return ()
+        parts: Sequence[Split] = _reader(ctx).splits(config=config, count=count, ctx=ctx)
+        return parts
+
+    def run_split(self, *, step_id: str, config: Extractor, split: Split, ctx: DriverContext) -> Mapping[str, Stream]:
+        """The rows of one part."""
+        rows: Mapping[str, Stream] = _reader(ctx).run_split(step_id=step_id, config=config, split=split, ctx=ctx)
+        return rows
 
 
 def _reader(ctx: DriverContext) -> Any:

@@ -86,7 +86,7 @@ def osiris_drivers() -> tuple[DriverSpec, ...]:
         DriverSpec(
             component=f"{_FAMILY}.extractor",
             ref="osiris_supabase.extractor:ExtractorDriver",
-            capabilities=frozenset({Capability.BINDS}),
+            capabilities=frozenset({Capability.BINDS, Capability.PARTITIONED}),
         ),
         DriverSpec(
             component=f"{_FAMILY}.writer",

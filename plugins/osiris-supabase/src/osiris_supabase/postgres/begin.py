@@ -23,11 +23,15 @@ _SETTINGS: Final = {
 }
 
 
-def begin(session: Session, connection: SupabaseConnection, *, read_only: bool) -> None:
-    """Begin a transaction with settings of its own; a read-only one sees one state of the database throughout."""
+def begin(session: Session, connection: SupabaseConnection, *, read_only: bool, snapshot: str | None = None) -> None:
+    """Begin a transaction with settings of its own; a read-only one sees one state of the database throughout, that of
+    ``snapshot`` when given.
+    """
     session.run(
         "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY" if read_only else "BEGIN ISOLATION LEVEL READ COMMITTED"
     )
+    if snapshot is not None:
+        session.run(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
     limits = {
         "statement_timeout": _milliseconds(connection.statement_timeout),
         "lock_timeout": _milliseconds(connection.lock_timeout),

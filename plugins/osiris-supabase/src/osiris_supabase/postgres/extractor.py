@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 from osiris_supabase.postgres.begin import begin
 from osiris_supabase.postgres.endpoint import endpoint_of
 from osiris_supabase.postgres.failures import ServerFailure
+from osiris_supabase.postgres.partition import part_condition, plan_parts, snapshot_of, taken
 from osiris_supabase.postgres.query import REFUSED, Select, make_select
 from osiris_supabase.postgres.reading import read_rows, schema_of
 from osiris_supabase.postgres.session import Session, open_session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from osiris_core.api import Dataset, DriverContext, Stream
+    from osiris_core.api import Dataset, DriverContext, Split, Stream
     from osiris_core.api import Schema as AnySchema
     from osiris_supabase.config import Extractor
 
@@ -52,6 +53,37 @@ class PostgresReader:
         finally:
             session.close()
 
+    def splits(self, *, config: Extractor, count: int, ctx: DriverContext) -> Sequence[Split]:
+        """Ranges of the table's pages, to be read from one snapshot; empty for "as one"."""
+        session = reading_session(ctx)
+        found: tuple[Split, ...] = ()
+        try:
+            with as_errors(_what("", config)):
+                begin(session, ctx.connection, read_only=True)
+                found = plan_parts(session, config, _schema(config, ctx), count)
+        finally:
+            if not found:
+                session.close()
+        return found
+
+    def run_split(self, *, step_id: str, config: Extractor, split: Split, ctx: DriverContext) -> Mapping[str, Stream]:
+        """The rows of one range."""
+        what = _what(step_id, config)
+        snapshot = snapshot_of(split.spec)
+        session = reading_session(ctx)
+        try:
+            with as_errors(what):
+                begin(session, ctx.connection, read_only=True, snapshot=snapshot)
+                taken(snapshot)
+                part = part_condition(split.spec)
+                select = make_select(session, config, _schema(config, ctx), ctx.window, what=what, part=part)
+                if split.part == 0:
+                    _tell(ctx, select)
+                return {"df": read_rows(session, select, config, ctx, what)}
+        except BaseException:
+            session.close()
+            raise
+
 
 def reading_session(ctx: DriverContext) -> Session:
     """A session of its own for one extract."""
@@ -69,8 +101,11 @@ def as_errors(what: str) -> Iterator[None]:
 
 def _select(session: Session, config: Extractor, ctx: DriverContext, what: str) -> Select:
     begin(session, ctx.connection, read_only=True)
-    schema = config.schema if config.schema is not None else ctx.connection.schema
-    return make_select(session, config, schema, ctx.window, what=what)
+    return make_select(session, config, _schema(config, ctx), ctx.window, what=what)
+
+
+def _schema(config: Extractor, ctx: DriverContext) -> str:
+    return config.schema if config.schema is not None else str(ctx.connection.schema)
 
 
 def _tell(ctx: DriverContext, select: Select) -> None:

@@ -19,7 +19,7 @@ from psycopg import generators, pq, waiting
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import ConnStatus, ExecStatus, PollingStatus, TransactionStatus
 
-from osiris_core.api import ConnectionUnusable, OsirisError
+from osiris_core.api import ConnectionUnusable, DriverError, OsirisError
 from osiris_supabase.postgres.failures import ServerFailure, lost
 
 if TYPE_CHECKING:
@@ -221,8 +221,9 @@ class Session:
         pgconn = self._pgconn
         if pgconn.status == ConnStatus.OK and pgconn.transaction_status == TransactionStatus.ACTIVE:
             with suppress(psycopg.Error, OSError):
-                cancelling = generators.cancel(pgconn.cancel_conn())
-                waiting.wait_conn(cancelling, interval=_TICK, timeout=_CANCEL_SECONDS)
+                cancelling = pgconn.cancel_conn()
+                cancelling.start()
+                waiting.wait_conn(generators.cancel(cancelling), interval=_TICK, timeout=_CANCEL_SECONDS)
         pgconn.finish()
 
 
@@ -328,7 +329,7 @@ def _encoded(text: str) -> bytes:
     except UnicodeEncodeError:
         data = b"\0"
     if b"\0" in data:
-        raise ConnectionUnusable("OSR-PG-012", "a text for the server holds a character that it cannot take")
+        raise DriverError("OSR-PG-012", "a text for the server holds a character that it cannot take")
     return data
 
 

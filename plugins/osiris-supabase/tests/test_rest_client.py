@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import socket
+import ssl
+import subprocess
 import threading
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 
 import pytest
 
-from osiris_core.api import Cancelled, ConnectionUnusable, DriverError, InvalidInput, OsirisError, SecretStr
+from osiris_core.api import Cancelled, ConnectionUnusable, DriverError, InvalidInput, OsirisError
 from osiris_supabase.rest.client import Halting, RestClient
 from osiris_supabase.rest.failures import Refusal, Refused
 from tests.servers.postgrest import Standin
@@ -190,7 +193,7 @@ def test_a_table_name_is_never_a_path(three, table):
 
 def test_names_that_are_words_of_the_protocol(rest):
     names = ["select", "order", "limit", "offset", "columns", "on_conflict", "and", "or", 'q"u\\o', "a.b", "x:y::text"]
-    names += ["a,b", "(c)", "j->>k", "ä b", "*", "osiris_0", "100%"]
+    names += ["a,b", "(c)", "j->>k", "ä b", "osiris_0", "100%"]
     table = 'odd "name" & =?#%é'
 
     def quote(name):
@@ -277,5 +280,51 @@ def test_an_answer_larger_than_memory_allows_is_asked_for_in_parts(rest):
     assert [row[0] for row in rest.rows("extractor", table="t")] == list(range(1, 201))
 
 
-def test_a_key_is_not_shown():
-    assert SECRET not in repr(SecretStr(SECRET))
+def test_a_column_that_the_protocol_takes_for_all_columns_is_refused(rest):
+    rest.make('CREATE TABLE t (id int PRIMARY KEY, "*" int)')
+    assert rest.rows("extractor", table="t", columns=["id"]) == []
+    fails(rest, "OSR-SUPA-112")
+
+
+def test_a_request_that_names_too_many_columns(three):
+    three.standin.fail("status", method="GET", skip=1, status=414, body=b"", times=9)
+    assert "columns" in fails(three, "OSR-SUPA-115").hint
+
+
+def test_a_certificate_that_nobody_vouches_for_ends_the_step(rest, tmp_path):
+    program = shutil.which("openssl")
+    if program is None:
+        pytest.skip("openssl is not installed, so there is no certificate to be refused")
+    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+    made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, "-days", "2"]
+    subprocess.run(
+        [program, *made, "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"],
+        check=True,
+        capture_output=True,
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    came = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(20)
+
+        def serve():
+            plain, _ = server.accept()
+            with plain, suppress(OSError):  # the client goes away in the middle of the handshake
+                context.wrap_socket(plain, server_side=True).close()
+                came.append("a whole handshake")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        rest.use(url=f"https://127.0.0.1:{server.getsockname()[1]}")
+        error = fails(rest, "OSR-SUPA-101", ConnectionUnusable)
+        thread.join()
+    assert "CERTIFICATE_VERIFY_FAILED" in error.message
+    assert not error.retriable
+    assert came == []
+
+
+def test_a_url_must_be_encrypted(rest):
+    for url in ("http://example.org", "ftp://127.0.0.1", "https://user:word@example.org", "https://example.org/path"):
+        with pytest.raises(AssertionError, match="url"):
+            rest.use(url=url)

@@ -216,7 +216,8 @@ class RestClient:
             return DriverError("OSR-SUPA-101", f"the connection to {self.origin} broke off", retriable=True)
         # httpx names the reason in its message: it holds no part of the request.
         why = "no answer in time" if isinstance(error, httpx.ConnectTimeout) else _reason(error)
-        return ConnectionUnusable("OSR-SUPA-101", f"{self.origin} cannot be reached: {why}", retriable=True)
+        passes = "CERTIFICATE_VERIFY_FAILED" not in why
+        return ConnectionUnusable("OSR-SUPA-101", f"{self.origin} cannot be reached: {why}", retriable=passes)
 
     def _trace(self, name: str, info: Mapping[str, Any]) -> None:
         """Remember the socket in use, for :meth:`_interrupt`."""

@@ -86,6 +86,10 @@ def _error(refusal: Refusal, what: str, attempts: int) -> OsirisError:
     if refusal.passes:
         tries = f" after {attempts} attempts" if attempts > 1 else ""
         return DriverError("OSR-SUPA-106", f"{said}{tries}", retriable=True)
+    if status in (414, 431):
+        return DriverError(
+            "OSR-SUPA-115", f"{said}: it names too many columns", hint="name fewer in 'columns', or add 'dsn'"
+        )
     if status == 413:
         return DriverError("OSR-SUPA-119", said)
     if status == 403:

@@ -54,6 +54,8 @@ def schema_header(schema: str) -> str:
 def column(name: str) -> str:
     """A column's name, quoted."""
     _check(name, "column name")
+    if name == "*":
+        raise InvalidInput("OSR-SUPA-112", "the column name '*' means all columns to the Data API, quoted or not")
     return quoted(name)
 
 

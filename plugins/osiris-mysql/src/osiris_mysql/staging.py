@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -22,7 +23,7 @@ from osiris_mysql.statements import ident, listed, load_failure, refuse_warnings
 from osiris_sql.rowtext import RowText
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
     from arro3.core import Schema
 
@@ -89,22 +90,23 @@ class Sender:
         form = LOAD_FORM if loads else INSERT_FORM
         text = RowText(self._engine, schema, cells, form, code="OSR-MYSQL-054")
         most = LOAD_BYTES if loads else self._insert_limit()
-        pieces = self._pieces(text, rows, LOAD_BYTES if loads else min(_INSERT_BYTES, most))
         self._sent = 0
-        total = self._load(pieces, part) if loads else self._insert(pieces, part, most)
+        with closing(self._pieces(text, rows, LOAD_BYTES if loads else min(_INSERT_BYTES, most))) as pieces:
+            total = self._load(pieces, part) if loads else self._insert(pieces, part, most)
         if self._sent != text.rows:
             raise DriverError("OSR-MYSQL-059", f"{self._what}: {text.rows} rows came, {self._sent} were sent")
         return Sent(rows=text.rows, bytes=total, hash=text.hash)
 
-    def _pieces(self, text: RowText, rows: Dataset, size: int) -> Iterator[tuple[memoryview, int]]:
+    def _pieces(self, text: RowText, rows: Dataset, size: int) -> Generator[tuple[memoryview, int], None, None]:
         first = True
-        for chunk in text.chunks(rows.batches()):
-            for piece in chunk.pieces(size):
-                self._ctx.check()
-                yield piece
-                if first:
-                    self._ctx.failpoint("mysql.sending")
-                    first = False
+        with closing(text.chunks(rows.batches())) as chunks:
+            for chunk in chunks:
+                for piece in chunk.pieces(size):
+                    self._ctx.check()
+                    yield piece
+                    if first:
+                        self._ctx.failpoint("mysql.sending")
+                        first = False
 
     def _insert_limit(self) -> int:
         ((most,),) = self._session.run("SELECT @@max_allowed_packet", self._what)

@@ -22,7 +22,7 @@ from nanoarrow._utils import NanoarrowException
 from osiris_core.api import DriverError, quote_identifier
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
     from pathlib import Path
 
 PIECE_ROWS: Final = 16_384
@@ -152,8 +152,8 @@ class RowText:
         names = ", ".join(quote_identifier(name) for name in schema.names)
         self._sql = f"SELECT concat({', '.join(items)}) AS line, hash({names}) AS hashed FROM osiris_piece"
 
-    def chunks(self, batches: Iterable[RecordBatch]) -> Iterator[Chunk]:
-        """The text of ``batches``, in their order; what they raise passes through."""
+    def chunks(self, batches: Iterable[RecordBatch]) -> Generator[Chunk, None, None]:
+        """The text of ``batches``, in their order; what they raise passes through. Close it before the connection."""
         for batch in batches:
             for piece in _pieces(batch):
                 yield from self._written(piece)

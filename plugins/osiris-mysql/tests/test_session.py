@@ -390,6 +390,19 @@ def test_a_value_that_would_be_cut_off(bench):
     assert len(bench.rows("extractor", query="SELECT GROUP_CONCAT(seq) AS t FROM seq_1_to_500000")[0][0]) == 3_388_894
 
 
+def test_a_cut_value_is_found_behind_other_warnings(bench):
+    query = "SELECT IF(seq < 5000, 1 / (seq - seq), REPEAT('x', 70 * 1024 * 1024)) AS t FROM seq_1_to_5000"
+    with pytest.raises(DriverError) as caught:
+        bench.read("extractor", query=query)
+    assert caught.value.code == "OSR-MYSQL-030"
+
+
+def test_other_warnings_are_counted(bench):
+    assert bench.rows("extractor", query="SELECT seq / 0 AS q FROM seq_1_to_3") == [(None,)] * 3
+    (event,) = bench.events("mysql.warnings")
+    assert event["numbers"] == {"1365": 3}
+
+
 def cancelled_while(bench, start):
     """Cancel the run while ``start`` is under way on another thread; what it raised."""
     raised = []

@@ -23,7 +23,10 @@ class MySQLConnection:
     )
     port: int = field(default=3306, doc="The server's TCP port.", minimum=1, maximum=65535, identity=True)
     unix_socket: str | None = field(
-        default=None, doc="The server's socket file on this machine, used instead of host and port.", pattern=_PATH
+        default=None,
+        doc="The server's socket file on this machine, used instead of host and port.",
+        pattern=_PATH,
+        identity=True,
     )
     user: str = field(doc="The account's name.", min_length=1, pattern=_PLAIN, identity=True)
     password: Secret | None = field(default=None, doc="The account's password.")

@@ -185,10 +185,15 @@ def _cells(read: _Read, session: Session, limit: int | None, ctx: DriverContext)
         if _casts(fields, read.base, read.policies) != read.plan.casts:
             raise DriverError("OSR-MYSQL-029", f"{read.base.what}: its columns are not those that were announced")
 
+    def warned(numbers: dict[str, int]) -> None:
+        ctx.emit("mysql.warnings", numbers=numbers)
+
     left = limit
     try:
         with ctx.on_cancel(session.interrupt):
-            for batch in execute(session, read.sql, read.plan.raw_schema(), accept=accept, what=read.base.what):
+            for batch in execute(
+                session, read.sql, read.plan.raw_schema(), accept=accept, warned=warned, what=read.base.what
+            ):
                 if left is None:
                     yield batch
                 elif left:

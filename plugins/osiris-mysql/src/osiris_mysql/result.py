@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -85,20 +86,27 @@ def _fields(packets: Sequence[Any]) -> tuple[Field, ...]:
 
 
 def execute(
-    session: Session, sql: str, schema: Schema, *, accept: Callable[[tuple[Field, ...]], None], what: str
+    session: Session,
+    sql: str,
+    schema: Schema,
+    *,
+    accept: Callable[[tuple[Field, ...]], None],
+    warned: Callable[[dict[str, int]], None],
+    what: str,
 ) -> Generator[RecordBatch, None, None]:
     """The rows of ``sql`` as batches of cells of ``schema``, as they come.
 
-    ``accept`` is shown the columns before the first row, and raises when they are not those expected.
+    ``accept`` is shown the columns before the first row, and raises when they are not those expected; ``warned`` is
+    told after the last one how often the server warned, by the number of the warning.
     """
     raw = session.raw
-    warned = 0
+    warnings = 0
 
     def ended(packet: bytes) -> None:
-        nonlocal warned
+        nonlocal warnings
         if packet[0] == 0xFF:
             pymysql.err.raise_mysql_exception(packet)
-        warned, status = struct.unpack_from("<HH", packet, 1)
+        warnings, status = struct.unpack_from("<HH", packet, 1)
         if status & _MORE_RESULTS:
             raise Broken("a second result")
 
@@ -119,15 +127,18 @@ def execute(
         if "closed" in str(error):
             raise ConnectionUnusable("OSR-MYSQL-006", f"{what}: {error}", retriable=True) from error
         raise DriverError("OSR-MYSQL-029", f"{what}: {error}") from error
-    if warned:
-        _refuse_cut(session, what)
+    if warnings:
+        warned(_warnings(session, what))
 
 
-def _refuse_cut(session: Session, what: str) -> None:
-    """Raise when a warning says that a value of the result is not whole."""
+def _warnings(session: Session, what: str) -> dict[str, int]:
+    """How often the server warned; raises when it says that a value of the result is not whole."""
+    counts: Counter[str] = Counter()
     for _, number, message in session.run("SHOW WARNINGS", what):
         if number in _CUT:
             raise DriverError("OSR-MYSQL-030", f"{what}: {message}")
+        counts[str(number)] += 1
+    return dict(counts)
 
 
 def _reader(file: Any) -> Callable[[memoryview], int]:

@@ -27,8 +27,10 @@ _SETTINGS: Final = (
     "net_write_timeout = 86400",
     "net_read_timeout = 86400",
     "wait_timeout = 86400",
+    # All that a server keeps: what was cut off is known by its warning only.
+    "max_error_count = 65535",
     "sql_select_limit = 18446744073709551615",
-    # The largest a 32-bit server takes as well; a value that is cut off is found by its warning.
+    # A server takes as much of it as it can.
     "group_concat_max_len = 4294967295",
 )
 NONSENSE: Final = (AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError, struct.error)

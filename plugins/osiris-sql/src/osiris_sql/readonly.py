@@ -95,7 +95,11 @@ def read_only(sql: str, rules: Rules, *, also: Collection[str] = ()) -> Query:
     """``sql`` as a query that only reads, or :class:`Refused`. ``also`` are function names that a person allowed,
     ``schema.name`` for one of a schema.
     """
-    if len(sql.encode("utf-8", "replace")) > MOST_BYTES:
+    try:
+        size = len(sql.encode())
+    except UnicodeEncodeError as error:
+        raise Refused("it holds half a character") from error
+    if size > MOST_BYTES:
         raise Refused(f"it is longer than {MOST_BYTES // 1024} KB")
     if _CONTROL.search(sql):
         raise Refused("it holds control characters")

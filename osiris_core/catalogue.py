@@ -106,6 +106,7 @@ OML = (
         "the write mode does not go with an incremental extract",
         "use 'mode: upsert', or what the message says",
     ),
+    ErrorEntry("OSR-OML-048", "a limit on an incremental extract", "remove 'limit', or read without 'incremental'"),
     ErrorEntry("OSR-OML-050", "not a reference to a connection", "write `connection: '@family.alias'`"),
     ErrorEntry("OSR-OML-051", "a connection of another family", "name one of the family that the component needs"),
     ErrorEntry("OSR-OML-052", "the component takes no connection", "remove the key"),

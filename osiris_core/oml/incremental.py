@@ -31,6 +31,12 @@ def check_incremental(steps: Iterable[CheckedStep], registry: Registry, findings
     for step in sorted(by_id.values(), key=lambda each: each.doc.index):
         if step.mode is not Mode.EXTRACT or not step.config.get(_FIELD):
             continue
+        if step.config.get("limit") is not None:
+            findings.error(
+                "OSR-OML-048",
+                f"step '{step.id}' is incremental and has a 'limit': what it leaves out, no later load would read",
+                _place(step, "limit"),
+            )
         writers = _writers(step, readers)
         if len(writers) != 1:
             _report_writers(step, writers, findings)

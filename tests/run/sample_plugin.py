@@ -77,6 +77,7 @@ class Numbers:
     hungry: bool = field(default=False, doc="Ask for more memory than there is.")
     forks: bool = field(default=False, doc="Leave a fork of the process behind.")
     incremental: Incremental | None = field(default=None, doc="Reads on; the cursor is id.")
+    limit: int | None = field(default=None, doc="Taken by no code: a limit is refused with a cursor.")
     outside: bool = field(default=False, doc="Give rows from outside of the window, too.")
 
 

@@ -204,6 +204,8 @@ def test_a_limit_and_a_file_extractor_take_no_cursor(ledger):
     extract, load = ledger.steps()
     limited = {**extract, "config": {**extract["config"], "limit": 3}}
     assert [path for _, path in rules(ledger, limited, load)] == [("steps", 0, "config", "limit")]
+    of_a_plugin = read_on(limit=3), kept()
+    assert rules(ledger, *of_a_plugin) == [("OSR-OML-048", ("steps", 0, "config", "limit"))]
     read = step("read", "filesystem.csv_extractor", path="a.csv", incremental={"cursor": "ts"})
     assert ("steps", 0, "config", "incremental") in [path for _, path in rules(ledger, read, load)]
 

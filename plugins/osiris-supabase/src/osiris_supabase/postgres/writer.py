@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -111,9 +111,9 @@ class PostgresWriter:
                 Form(null=""),
                 code="OSR-PG-041",
             )
-            sent = _Counted(text.chunks(rows.batches()))
             set_statement_timeout(state.session, None)
-            taken = load.copy(sent)
+            with closing(_Counted(text.chunks(rows.batches()))) as sent:
+                taken = load.copy(sent)
             set_statement_timeout(state.session, state.ctx.connection.statement_timeout)
             if taken != text.rows:
                 raise DriverError("OSR-PG-039", f"{text.rows} rows were sent, the server took {taken}")
@@ -204,6 +204,11 @@ class _Counted:
         for chunk in self._chunks:
             self.bytes += len(chunk.data)
             yield chunk.data
+
+    def close(self) -> None:
+        """End the chunks while what makes them is still there."""
+        if isinstance(self._chunks, Generator):
+            self._chunks.close()
 
 
 def _session(ctx: DriverContext) -> Session:

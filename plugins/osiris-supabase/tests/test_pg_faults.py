@@ -1,0 +1,256 @@
+"""What a network or a server may do to a load or a read: the table is before or after, and the next try converges."""
+
+from __future__ import annotations
+
+import threading
+
+import pyarrow as pa
+import pytest
+from arro3.core import RecordBatch, Schema
+
+from osiris_core.api import DriverError, LoadState, OsirisError, rows
+from tests.servers.cutproxy import CutProxy
+
+COUNT = 20_000
+MODES = {
+    "append": {},
+    "replace": {},
+    "upsert": {"primary_key": ["id"]},
+    "delete_insert": {"replace_keys": ["id"]},
+}
+AFTER = {"append": 2 * COUNT, "replace": COUNT, "upsert": COUNT + COUNT // 2, "delete_insert": COUNT + COUNT // 2}
+ROWS = f"SELECT i::INTEGER AS id, 'new' || i || repeat('x', 50) AS name FROM range({COUNT // 2}, {COUNT // 2 + COUNT}) AS r(i)"
+
+
+@pytest.fixture
+def loaded(bench):
+    """A table of old rows, half of which the load brings anew."""
+
+    def make(mode):
+        key = "" if mode == "append" else " PRIMARY KEY"
+        bench.sql(
+            f"CREATE TABLE t (id int4{key}, name text);"
+            f"INSERT INTO t SELECT i, 'old' FROM generate_series(0, {COUNT - 1}) AS i"
+        )
+        return content(bench)
+
+    return make
+
+
+@pytest.fixture
+def proxied(bench):
+    with CutProxy(bench.server.host, bench.server.port) as proxy:
+        bench.use(host="127.0.0.1", port=proxy.port)
+        yield proxy
+
+
+def content(bench):
+    return bench.sql("SELECT count(*), count(*) FILTER (WHERE name <> 'old'), sum(hashtext(name)) FROM t")
+
+
+def write(bench, mode, load_id, sql=ROWS):
+    return bench.write("writer", sql, table="t", mode=mode, load_id=load_id, **MODES[mode])
+
+
+def nothing_left(bench):
+    """Whether no session of ours holds a transaction or a stage; the server may need a moment to notice an end."""
+    query = (
+        "SELECT (SELECT count(*) FROM pg_stat_activity WHERE application_name = 'osiris' AND state <> 'idle'), "
+        "(SELECT count(*) FROM pg_class WHERE relname = 'osiris_stage')"
+    )
+    return any(bench.sql(query) == [(0, 0)] for _ in range(2000))
+
+
+def in_steps(count, between):
+    """Rows in batches; ``between`` is called with the number of each before it comes."""
+    schema = Schema.from_arrow(batch_of(0).schema)
+
+    def batches():
+        for at in range(count):
+            between(at)
+            yield batch_of(at)
+        between(count)
+
+    return rows(schema, batches())
+
+
+def batch_of(at):
+    numbers = range(at * 1000, at * 1000 + 1000)
+    return RecordBatch.from_arrow(
+        pa.record_batch({"id": pa.array(numbers, pa.int32()), "name": [f"new{number}" for number in numbers]})
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", MODES)
+def test_a_connection_that_is_cut_leaves_the_old_rows_and_a_retry_brings_the_new(bench, loaded, proxied, mode, capsys):
+    before = loaded(mode)
+    write(bench, mode, "0" * 32)
+    total = proxied.sent
+    after = content(bench)
+    bench.sql("DROP TABLE t, _osiris_loads")
+    loaded(mode)
+    for tenth in (0, 1, 3, 5, 7, 9):
+        proxied.reset()
+        proxied.cut(up=max(1, total * tenth // 10))
+        with pytest.raises(OsirisError) as caught:
+            write(bench, mode, "a" * 32)
+        assert caught.value.retriable, caught.value
+        assert caught.value.code in ("OSR-PG-001", "OSR-PG-003")
+        assert nothing_left(bench)
+        assert content(bench) == before
+        with capsys.disabled():
+            print(f"\n  {mode:14} cut at {tenth * 10:2}% of its bytes: before", end="")
+    proxied.reset()
+    assert not write(bench, mode, "a" * 32).already
+    assert content(bench) == after
+    assert content(bench)[0][0] == AFTER[mode]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_lost_acknowledgement_of_the_commit_is_found_out(bench, loaded, proxied, mode):
+    before = loaded(mode)
+
+    def steps():
+        return in_steps(3, lambda at: proxied.swallow(b"COMMIT") if at == 3 else None)
+
+    with pytest.raises(DriverError) as caught:
+        bench.write_stream("writer", steps(), table="t", mode=mode, load_id="b" * 32, **MODES[mode])
+    assert (caught.value.code, caught.value.retriable) == ("OSR-PG-003", True)
+    assert proxied.happened.is_set()
+    assert nothing_left(bench)
+    after = content(bench)
+    assert after != before
+    proxied.reset()
+    again = bench.write_stream("writer", steps(), table="t", mode=mode, load_id="b" * 32, **MODES[mode])
+    assert (again.already, again.rows) == (True, 3000)
+    assert content(bench) == after
+
+
+def test_a_network_that_falls_silent_ends_with_a_clear_error(bench, loaded, proxied):
+    before = loaded("append")
+    bench.use(host="127.0.0.1", port=proxied.port, stall_timeout=1.0)
+    proxied.black_hole(up=400_000)
+    with pytest.raises(DriverError, match="silent for 1 seconds") as caught:
+        write(bench, "append", "c" * 32)
+    assert caught.value.retriable
+    proxied.reset()
+    assert content(bench) == before
+
+
+def test_a_read_from_a_network_that_falls_silent(bench, proxied):
+    bench.use(host="127.0.0.1", port=proxied.port, stall_timeout=1.0)
+    proxied.black_hole(up=1000)
+    with pytest.raises(DriverError, match="silent for 1 seconds"):
+        bench.read("extractor", query="SELECT i AS i FROM generate_series(1, 1000000) AS i")
+
+
+def end_ours(bench, state="true"):
+    bench.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'osiris' AND {state}")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_session_that_the_server_ends(bench, loaded, mode):
+    before = loaded(mode)
+    source = in_steps(40, lambda at: end_ours(bench) if at == 20 else None)
+    with pytest.raises(DriverError) as caught:
+        bench.write_stream("writer", source, table="t", mode=mode, load_id="d" * 32, **MODES[mode])
+    assert (caught.value.code, caught.value.retriable) == ("OSR-PG-003", True)
+    assert nothing_left(bench)
+    assert content(bench) == before
+    bench.write_stream("writer", in_steps(40, lambda _: None), table="t", mode=mode, load_id="d" * 32, **MODES[mode])
+    assert content(bench)[0][1] == 40_000
+
+
+def test_a_read_that_the_server_ends(bench):
+    config = bench.configured("extractor", {"query": "SELECT i AS i FROM generate_series(1, 3000000) AS i"})
+    outputs = bench.driver("extractor").run(step_id="s", config=config, inputs={}, ctx=bench.context("extractor"))
+    batches = outputs["df"].batches()
+    next(batches)
+    end_ours(bench)
+    with pytest.raises(DriverError) as caught:
+        list(batches)
+    assert (caught.value.code, caught.value.retriable) == ("OSR-PG-003", True)
+
+
+def test_a_deadlock_ends_ours_and_may_be_tried_again(bench, loaded):
+    before = loaded("delete_insert")
+    with bench.server.connect(bench.database) as other:
+        other.execute("SET deadlock_timeout = '10min'")
+        other.execute("BEGIN; UPDATE t SET name = 'old' WHERE id = 15000")
+        waiting = threading.Thread(target=lambda: wait_and_touch(bench, other))
+        waiting.start()
+        with pytest.raises(DriverError, match="deadlock") as caught:
+            write(bench, "delete_insert", "e" * 32, f"SELECT * FROM ({ROWS}) WHERE id > 14000 ORDER BY id")
+        waiting.join()
+        other.execute("ROLLBACK")
+    assert (caught.value.code, caught.value.retriable) == ("OSR-PG-010", True)
+    assert content(bench) == before
+    write(bench, "delete_insert", "e" * 32)
+    assert content(bench)[0][0] == AFTER["delete_insert"]
+
+
+def wait_and_touch(bench, other):
+    """Once our session waits for the other, let the other want a row of ours."""
+    for _ in range(5000):
+        if bench.sql("SELECT 1 FROM pg_stat_activity WHERE application_name = 'osiris' AND wait_event_type = 'Lock'"):
+            break
+    other.execute("UPDATE t SET name = 'old' WHERE id BETWEEN 14000 AND 14999")
+
+
+def test_a_load_that_an_earlier_try_has_just_finished_is_not_made_twice(bench, loaded):
+    """The earlier try's transaction is still open when ours begins, and commits before ours does."""
+    loaded("append")
+    write(bench, "append", "0" * 32, "SELECT 1 AS id, 'x' AS name")
+    with bench.server.connect(bench.database) as earlier:
+
+        def between(at):
+            if at == 1:
+                earlier.execute("BEGIN")
+                earlier.execute("INSERT INTO t VALUES (-1, 'earlier')")
+                earlier.execute(
+                    "INSERT INTO _osiris_loads (load_id, manifest_hash, step, target, mode, rows) "
+                    f"VALUES ('{'f' * 32}', '', '', 'public.t', 'append', 3000)"
+                )
+                earlier.execute("COMMIT")
+
+        written = bench.write_stream("writer", in_steps(3, between), table="t", mode="append", load_id="f" * 32)
+    assert written.rows == 3000
+    assert bench.sql("SELECT count(*) FROM t WHERE name LIKE 'new%'") == [(0,)]
+
+
+def test_readers_see_the_table_before_or_after_a_replace(bench, loaded):
+    loaded("replace")
+    seen = set()
+
+    def look(_):
+        seen.add(bench.sql("SELECT count(*), min(name) = 'old' FROM t")[0])
+
+    bench.write_stream("writer", in_steps(5, look), table="t", mode="replace")
+    look(None)
+    assert seen == {(COUNT, True), (5000, False)}
+
+
+def test_a_failure_in_the_steps_before_leaves_the_old_rows(bench, loaded):
+    before = loaded("replace")
+
+    def fail(at):
+        if at == 3:
+            raise DriverError("OSR-X-001", "the source is broken")
+
+    with pytest.raises(DriverError, match="the source is broken"):
+        bench.write_stream("writer", in_steps(5, fail), table="t", mode="replace")
+    assert nothing_left(bench)
+    assert content(bench) == before
+
+
+def test_state_is_noted_with_the_load(bench):
+    driver = bench.driver("writer")
+    config = bench.configured("writer", {"table": "t", "mode": "append"})
+    ctx = bench.context("writer")
+    assert driver.read_state(step_id="s", config=config, key="k", ctx=ctx) is None
+    driver.write_state(step_id="s", config=config, state=LoadState(key="k", text='{"a":1}'), ctx=ctx)
+    ctx = bench.context("writer")
+    driver.write_state(step_id="s", config=config, state=LoadState(key="k", text='{"a":2}'), ctx=ctx)
+    assert bench.driver("writer").read_state(step_id="s", config=config, key="k", ctx=ctx) == '{"a":2}'
+    assert bench.driver("writer").read_state(step_id="s", config=config, key="other", ctx=ctx) is None

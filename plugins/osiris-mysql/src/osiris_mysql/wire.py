@@ -74,6 +74,7 @@ class _Packets:
         self._readinto = readinto
         self._size = size
         self._rest = b""
+        self._number: int | None = None
 
     def next_rows(self) -> _Rows:
         """Rows until half a buffer is full of them, or the last row has come, or one that is too long for a buffer."""
@@ -85,6 +86,8 @@ class _Packets:
         while not self._walk(view, filled, rows) and rows.end < self._size // 2 and filled < self._size:
             filled += self._fill(view[filled:])
         self._rest = bytes(view[rows.end : filled]) if rows.last is None else b""
+        heads = rows.starts if rows.last is None else [*rows.starts, rows.end + _HEADER]
+        self._count(buffer[np.array(heads, dtype=np.int64) - 1])
         if rows.last is not None and rows.end + _HEADER + len(rows.last) != filled:
             raise Broken("the server sent more after the last row")
         return rows
@@ -93,10 +96,21 @@ class _Packets:
         """The content of the row that comes next, however many packets it has."""
         row = bytearray()
         while True:
-            header = int.from_bytes(self._take(_HEADER)[:3], "little")
-            row += self._take(header)
-            if header < _LONGEST:
+            header = self._take(_HEADER)
+            self._count(np.array([header[3]], dtype=np.uint8))
+            length = int.from_bytes(header[:3], "little")
+            row += self._take(length)
+            if length < _LONGEST:
                 return row
+
+    def _count(self, numbers: Bytes) -> None:
+        """Raise unless the packets of these numbers, which count to 255 and over, follow the last ones."""
+        if not len(numbers):
+            return
+        first = int(numbers[0]) if self._number is None else self._number
+        if not np.array_equal(numbers, (np.arange(len(numbers)) + first).astype(np.uint8)):
+            raise Broken("a packet is missing")
+        self._number = (first + len(numbers)) % 256
 
     def _walk(self, view: memoryview, filled: int, rows: _Rows) -> bool:
         """Go on from ``rows.end`` over the packets that are complete; whether there are no more to be had."""
@@ -141,9 +155,6 @@ _unpack = struct.Struct("<I").unpack_from
 
 def _batch(schema: Schema, rows: _Rows) -> RecordBatch:
     starts = np.array(rows.starts, dtype=np.int64)
-    numbers = rows.buffer[starts - 1]
-    if len(numbers) > 1 and not bool((np.diff(numbers) == 1).all()):
-        raise Broken("a packet of a row is missing")
     ends = np.append(starts[1:] - _HEADER, rows.end)
     return view_batch(schema, rows.buffer, _cells(rows.buffer, starts, ends, len(schema)), rows=len(starts))
 

@@ -193,7 +193,11 @@ class Partitioned(Protocol):
     """An extractor that can read in parts, each row in exactly one of them."""
 
     def splits(self, *, config: Any, count: int, ctx: DriverContext) -> Sequence[Split]:
-        """At most ``count`` splits that cover every row exactly once, NULL keys included; empty for "as one"."""
+        """At most ``count`` splits that cover every row exactly once, NULL keys included; empty for "as one".
+
+        With ``ctx.window`` they must all see the source at one moment (a shared snapshot), or be empty: of parts read at
+        different moments, a row that changes in between may have a cursor below the largest one and be in none.
+        """
         ...
 
     def run_split(self, *, step_id: str, config: Any, split: Split, ctx: DriverContext) -> Mapping[str, Stream]:

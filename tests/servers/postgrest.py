@@ -28,7 +28,10 @@ SELECT c.relname, a.attname,
   a.attnotnull, pg_get_expr(d.adbin, d.adrelid) IS NOT NULL OR a.attidentity <> '' OR a.attgenerated <> '',
   coalesce((SELECT a.attnum = ANY(i.indkey) FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary), false),
   CASE WHEN t.typname IN ('varchar', 'bpchar') AND a.atttypmod > 4 THEN a.atttypmod - 4 END,
-  col_description(c.oid, a.attnum), pg_get_expr(d.adbin, d.adrelid), c.relkind IN ('r', 'p')
+  col_description(c.oid, a.attnum), pg_get_expr(d.adbin, d.adrelid), obj_description(c.oid, 'pg_class'),
+  (SELECT array[f.confrelid::regclass::text, r.attname] FROM pg_constraint f JOIN pg_attribute r
+     ON r.attrelid = f.confrelid AND r.attnum = f.confkey[1]
+   WHERE f.conrelid = c.oid AND f.contype = 'f' AND f.conkey = array[a.attnum] LIMIT 1)
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid JOIN pg_type t ON t.oid = a.atttypid
   JOIN pg_namespace n ON n.oid = t.typnamespace LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
 WHERE c.relnamespace = %s::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attnum > 0
@@ -283,13 +286,17 @@ class _Request:
     def _root(self, connection, schema):
         definitions = {}
         for row in connection.execute(_COLUMNS, (schema, True)).fetchall():
-            table, column, kind, _, required, _, key, length, comment, default, _ = row
+            table, column, kind, _, required, _, key, length, comment, default, described, refers = row
             if self.standin.hidden.get(table, 0):
                 continue
             entry = definitions.setdefault(table, {"required": [], "properties": {}, "type": "object"})
+            entry |= {"description": described} if described else {}
+            marks = ["This is a Primary Key.<pk/>"] if key else []
+            if refers:
+                to, other = refers
+                marks.append(f"This is a Foreign Key to `{to}.{other}`.<fk table='{to}' column='{other}'/>")
             notes = [comment] if comment else []
-            if key:
-                notes.append("Note:\nThis is a Primary Key.<pk/>")
+            notes += ["Note:\n" + "\n".join(marks)] if marks else []
             shape = {"format": kind, "type": _JSON_TYPES.get(kind, "array" if kind.endswith("[]") else "string")}
             shape |= {"description": "\n\n".join(notes)} if notes else {}
             shape |= {"maxLength": length} if length else {}

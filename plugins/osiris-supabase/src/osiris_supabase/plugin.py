@@ -112,5 +112,5 @@ def osiris_connections() -> tuple[ConnectionSpec, ...]:
 
 @hookimpl
 def osiris_discoverers() -> tuple[DiscovererSpec, ...]:
-    """What is in a database."""
-    return (DiscovererSpec(family=_FAMILY, ref="osiris_supabase.postgres.discover:PostgresDiscoverer"),)
+    """What is in a project."""
+    return (DiscovererSpec(family=_FAMILY, ref="osiris_supabase.discover:SupabaseDiscoverer"),)

@@ -7,7 +7,8 @@ primary key; a view looks like a table. What it says in words comes from comment
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -17,17 +18,30 @@ from osiris_supabase.rest.failures import Refused, raise_refusal
 if TYPE_CHECKING:
     from osiris_supabase.rest.client import RestClient
 
-_KEY = "This is a Primary Key.<pk/>"
+_NOTES: Final = re.compile(
+    r"(?:\A|\n\n)Note:\n(?:This is a Primary Key\.(?P<key><pk/>)\n?)?"
+    r"(?:This is a Foreign Key to `[^`]*`\.<fk table='(?P<table>[^']*)' column='(?P<column>[^']*)'/>)?\Z"
+)
+"""What PostgREST adds to the comment of a column."""
 
 
 @attrs.frozen(kw_only=True)
 class TableColumn:
-    """A column: PostgreSQL's name of its type without a modifier, and whether a row must give it a value."""
+    """A column: PostgreSQL's name of its type without a modifier, whether it always has a value, what it refers to."""
 
     name: str
     format: str
-    required: bool
+    present: bool
     key: bool
+    length: int | None = None
+    default: str | None = None
+    comment: str | None = None
+    refers: tuple[str, str] | None = None
+
+    @property
+    def required(self) -> bool:
+        """Whether a new row must give it a value."""
+        return self.present and self.default is None
 
 
 @attrs.frozen(kw_only=True)
@@ -36,6 +50,7 @@ class Table:
 
     name: str
     columns: tuple[TableColumn, ...]
+    comment: str | None = None
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -84,16 +99,26 @@ def missing_table(client: RestClient, name: str) -> None:
 
 def _table(name: str, definition: dict[str, Any]) -> Table:
     required = set(definition.get("required") or ())
+    columns = definition.get("properties", {}).items()
     return Table(
         name=name,
-        columns=tuple(
-            TableColumn(
-                name=column,
-                # A column of a domain or of an extension's type may have no format.
-                format=str(shape.get("format") or shape.get("type") or "text"),
-                required=column in required and "default" not in shape,
-                key=str(shape.get("description", "")).endswith(_KEY),
-            )
-            for column, shape in definition.get("properties", {}).items()
-        ),
+        columns=tuple(_column(column, shape, present=column in required) for column, shape in columns),
+        comment=definition.get("description"),
+    )
+
+
+def _column(name: str, shape: dict[str, Any], *, present: bool) -> TableColumn:
+    described = str(shape.get("description") or "")
+    notes = _NOTES.search(described)
+    default = shape.get("default")
+    return TableColumn(
+        name=name,
+        # A column of a domain or of an extension's type may have no format.
+        format=str(shape.get("format") or shape.get("type") or "text"),
+        present=present,
+        key=notes is not None and notes["key"] is not None,
+        length=shape.get("maxLength"),
+        default=None if default is None else str(default),
+        comment=(described[: notes.start()] if notes else described) or None,
+        refers=(notes["table"], notes["column"]) if notes and notes["table"] is not None else None,
     )

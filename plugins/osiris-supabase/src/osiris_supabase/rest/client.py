@@ -70,6 +70,7 @@ class RestClient:
         largest: int = 256 << 20,
         pause: float = 0.2,
         longest: float | None = None,
+        attempts: int = ATTEMPTS,
     ) -> None:
         assert connection.url is not None
         assert connection.key is not None
@@ -85,6 +86,7 @@ class RestClient:
         self._halting = halting
         self._largest = largest
         self._pause = pause
+        self._attempts = attempts
         self._socket: Any = None
         # A secret key is no JWT, and some gateways refuse what is not one as a bearer token.
         bearer = {"Authorization": f"Bearer {key}"} if key.count(".") == 2 else {}
@@ -145,13 +147,13 @@ class RestClient:
             except Refused as refused:
                 refusal = refused.refusal
                 lagging = lag and refusal.lags and time.monotonic() - started < _SCHEMA_LAG
-                retry = refusal.passes and attempt < ATTEMPTS and not (refusal.too_much and method == "POST")
+                retry = refusal.passes and attempt < self._attempts and not (refusal.too_much and method == "POST")
                 if not (lagging or retry) or (refusal.retry_after or 0) > _SCHEMA_LAG * 4:
                     refused.attempts = attempt
                     raise
                 asked = refusal.retry_after
             except (ConnectionUnusable, DriverError) as error:
-                if not error.retriable or attempt >= ATTEMPTS:
+                if not error.retriable or attempt >= self._attempts:
                     raise
             self._wait(attempt, asked)
             attempt += 1

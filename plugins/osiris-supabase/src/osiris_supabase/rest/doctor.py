@@ -43,7 +43,7 @@ def check_data_api(connection: SupabaseConnection, *, timeout: float) -> Health:
 
     halting = Halting(check=check, on_cancel=on_cancel)
     try:
-        client = RestClient(connection, schema=connection.schema, halting=halting, longest=timeout)
+        client = RestClient(connection, schema=connection.schema, halting=halting, longest=timeout, attempts=2)
         with closing(client):
             tables = read_tables(client)
     except OsirisError as error:

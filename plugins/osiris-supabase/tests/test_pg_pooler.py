@@ -77,6 +77,12 @@ def test_rows_are_read_and_nothing_is_left_in_the_server_process(narrow, bench):
     assert before[1] == (0, 0, 0)
 
 
+def test_parts_that_cannot_share_a_snapshot_are_read_as_one(pooler, bench):
+    bench.sql("CREATE TABLE t (id bigint PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 50000)")
+    through(bench, pooler)
+    assert sorted(tuples(bench.read("extractor", table="t", parts=4))) == [(n,) for n in range(1, 50001)]
+
+
 @pytest.mark.parametrize("mode", ["append", "replace", "upsert", "delete_insert"])
 def test_each_mode_writes_and_nothing_is_left_in_the_server_process(narrow, bench, mode):
     bench.sql("CREATE TABLE t (id bigint PRIMARY KEY, name text); INSERT INTO t VALUES (1, 'old'), (99999, 'far')")

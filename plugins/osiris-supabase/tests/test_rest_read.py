@@ -276,6 +276,15 @@ def test_a_page_that_is_too_much_is_asked_for_again_with_half_the_rows(rest):
     assert limits[:3] == ["1000", "500", "250"]
 
 
+def test_what_was_read_how_is_recorded(rest):
+    rest.make("CREATE TABLE t (id int PRIMARY KEY, n numeric(9,2), u uuid)")
+    rest.use(ANON)
+    rest.rows("extractor", table="t")
+    (event,) = rest.events("supabase.read_plan")
+    assert (event["way"], event["role"], event["key"]) == ("data api", "anon", ["id"])
+    assert [column["read_as"] for column in event["columns"]] == ["INTEGER", "VARCHAR", "UUID"]
+
+
 def test_rows_nobody_asks_for_leave_nothing_open(rest):
     numbers(rest, 3)
     ctx = rest.context("extractor")

@@ -76,7 +76,13 @@ class RestReader:
         with closing(_connect(ctx, schema)) as client:
             read = _plan(client, config, schema, ctx)
         plan = _casts(read)
-        ctx.emit("supabase.read_plan", way="data api", table=read.table.name, key=list(read.table.key))
+        ctx.emit(
+            "supabase.read_plan",
+            way="data api",
+            role=role_of(ctx.connection.key),
+            key=list(read.table.key),
+            columns=[{"name": one.cast.name, "type": one.type, "read_as": one.shown} for one in read.plans],
+        )
         typed = cast_rows(plan, _cells(read, plan, ctx), ctx)
         assert isinstance(typed, BatchSource)
         schema = noted(typed.schema, read.plans)

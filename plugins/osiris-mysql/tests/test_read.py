@@ -85,6 +85,7 @@ def test_what_is_not_there_is_named(orders, config, code, said):
         ({"table": "t", "columns": ["a", "A"]}, "a column twice"),
         ({"table": "t", "limit": 1, "partition_on": "a"}, "'limit'"),
         ({"table": "t", "limit": 1, "incremental": {"cursor": "a"}}, "'limit'"),
+        ({"table": "t", "partition_on": "a", "incremental": {"cursor": "a"}}, "has to see one moment"),
     ],
 )
 def test_a_config_that_makes_no_sense(bench, config, said):
@@ -368,13 +369,3 @@ def test_parts_keep_a_condition(bench):
     config = {"table": "t", "partition_on": "id", "where": "id % 2 = 0 OR id = :odd", "query_params": {"odd": 7}}
     table = bench.read("extractor", parts=4, **config)
     assert sorted(table.column(0).to_pylist()) == sorted([7, *range(2, 40_001, 2)])
-
-
-def test_a_window_that_begins_somewhere_is_read_as_one(bench):
-    bench.sql("CREATE TABLE t (id INT PRIMARY KEY)", "INSERT INTO t SELECT seq FROM seq_1_to_40000")
-    config = {"table": "t", "partition_on": "id", "incremental": {"cursor": "id"}}
-    found = bench.read("extractor", parts=4, window=Window(cursor="id", lower="39990"), **config)
-    assert sorted(found.column(0).to_pylist()) == list(range(39_990, 40_001))
-    assert len(bench.events("mysql.read_plan")) == 1
-    bounded = bench.read("extractor", parts=4, window=Window(cursor="id", upper="100"), **config)
-    assert sorted(bounded.column(0).to_pylist()) == list(range(1, 100))

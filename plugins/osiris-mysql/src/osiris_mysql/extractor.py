@@ -51,9 +51,7 @@ class ExtractorDriver:
 
     def splits(self, *, config: MySQLExtractor, count: int, ctx: DriverContext) -> Sequence[Split]:
         """Parts of the table by ``partition_on``."""
-        if config.partition_on is None or config.table is None:
-            return ()
-        if ctx.window is not None and ctx.window.lower is not None:
+        if config.partition_on is None or ctx.window is not None:
             return ()
         session = reading_session(config, ctx)
         try:

@@ -93,6 +93,12 @@ class MySQLExtractor:
             yield from self._check_columns(self.columns)
         if self.limit is not None and self.incremental is not None:
             yield Problem(field=("limit",), message="'limit' would leave out rows that no later load reads")
+        if self.incremental is not None and self.partition_on is not None:
+            yield Problem(
+                field=("partition_on",),
+                message="an incremental read has to see one moment, and parts of a MySQL table do not",
+                hint="leave out 'partition_on' or 'incremental'",
+            )
         if self.limit is not None and self.partition_on is not None:
             yield Problem(field=("limit",), message="'limit' cannot be kept by parts that are read at the same time")
 

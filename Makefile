@@ -36,7 +36,7 @@ WORKERS ?= 2
 PYTEST := -m pytest -q -n $(WORKERS)
 SANDBOX := testing_env
 
-.PHONY: help demo servers test test-313 check bench docs dev format lint type-check imports-check dependencies-check \
+.PHONY: help demo servers test test-all test-313 check bench docs dev format lint type-check imports-check dependencies-check \
 	secrets-check generated-check house-check docs-check installs-check pre-commit lock coverage clean \
 	chat chat-pro dump-prompts init validate run-sample
 
@@ -83,6 +83,9 @@ servers: ## Install the database servers that the tests start, where they are mi
 
 test: servers test-313 $(VENV)/.test ## Run every test of every package, on Python 3.13 too where there is one.
 	@$(BIN)/python $(PYTEST)
+
+test-all: servers $(VENV)/.test ## Run every test on the default Python, all cases of the large matrices among them.
+	@$(BIN)/python $(PYTEST) --extras all
 
 # The default interpreter runs everything; the other leg leaves out what is slow.
 test-313: ; @$(if $(PYTHON313),$(MAKE) $(VENV313)/.test && $(VENV313)/bin/python $(PYTEST) -m "not slow and not house",\

@@ -80,7 +80,7 @@ def run(
     with reporting(as_json=as_json, alone=True), printed(masks) as shown, ExitStack() as stack:
         from osiris_core.project.connections import load_connections
         from osiris_core.run.api import RunOptions
-        from osiris_core.run.incremental import Bounds, check_bounds
+        from osiris_core.run.bounds import Bounds, check_bounds
         from osiris_core.run.targets import RunPlan, TargetContext
 
         overrides = {

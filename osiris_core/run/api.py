@@ -15,6 +15,7 @@ from osiris_core.compile.installed import check_installed
 from osiris_core.errors import InvalidInput, OsirisError, RunFailed
 from osiris_core.project.resolve import resolve
 from osiris_core.redaction import Redactor
+from osiris_core.run.bounds import Bounds, check_bounds
 from osiris_core.run.cancel import CancelToken
 from osiris_core.run.chain import join_chain, leave_chain
 from osiris_core.run.events import (
@@ -27,7 +28,7 @@ from osiris_core.run.events import (
 from osiris_core.run.executor import Execution, Interrupts, Outcome, rows_of
 from osiris_core.run.failpoints import Failpoints
 from osiris_core.run.failure import redact, traceback_of
-from osiris_core.run.incremental import Bounds, check_bounds, plan_incremental
+from osiris_core.run.incremental import plan_incremental
 from osiris_core.run.observers import Observers
 from osiris_core.run.outcome import RunOutcome, error_data, step_data
 from osiris_core.run.prepare import prepare

@@ -11,9 +11,9 @@ from arro3.core import Schema
 
 from osiris_core.errors import OsirisError
 from osiris_core.ids import input_name
+from osiris_core.run.bounds import incremental_pairs
 from osiris_core.run.context import Budget
 from osiris_core.run.failure import as_error, redact
-from osiris_core.run.incremental import incremental_pairs
 from osiris_core.run.layout import columns_of, plain_schema
 from osiris_core.run.prepare import prepare
 from osiris_core.run.quiet import NoRecord, Quiet

@@ -23,9 +23,9 @@ from osiris_core.project.environment import Environment
 from osiris_core.project.paths import Project
 from osiris_core.project.settings import Loaded, Settings
 from osiris_core.run.api import RunOptions, run_manifest
+from osiris_core.run.bounds import Bounds
 from osiris_core.run.executor import Interrupts
 from osiris_core.run.handed import HandedStore
-from osiris_core.run.incremental import Bounds
 from osiris_core.run.outcome import error_data, step_data
 from osiris_core.run.resources import limits_of
 from osiris_core.run.sandbox import apply

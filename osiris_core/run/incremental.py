@@ -13,18 +13,17 @@ import attrs
 
 from osiris_core.errors import DriverError, InvalidInput
 from osiris_core.oml.destination import destination_of
+from osiris_core.run.bounds import APPEND, OPTION, Bounds, incremental_pairs
 from osiris_core.run.cursor_state import CursorState, read_text, source_of, state_key
 from osiris_core.run.cursors import before, canonical
 from osiris_core.run.events import IncrementalRead, IncrementalStarted, StateCommitted
 from osiris_core.run.failure import wrapped
-from osiris_core.run.layout import plain_batch, plain_schema
-from osiris_core.run.units import WRITE, consumers_of
+from osiris_core.run.layout import plain_schema
+from osiris_core.run.watched import Share, Watched
 from osiris_core.spec.tables import Incremental, LoadState, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from arro3.core import RecordBatch, Schema
+    from collections.abc import Callable, Mapping
 
     from osiris_core.builtin.duckdb.cursor import CursorMeter
     from osiris_core.compile.manifest import Manifest
@@ -33,77 +32,11 @@ if TYPE_CHECKING:
     from osiris_core.run.session import Session
     from osiris_core.run.state import PreparedStep
 
-APPEND: Final = "append"
-_OPTION: Final = "OSR-RUN-072"
 _CHANGED: Final = "OSR-RUN-080"
 _UNREAD: Final = "OSR-RUN-086"
 _MOVED: Final = "OSR-RUN-087"
 _NO_VALUE: Final = "OSR-RUN-088"
 _NOT_NOTED: Final = "OSR-RUN-089"
-
-
-@attrs.frozen(kw_only=True)
-class Bounds:
-    """What a run reads instead of going on from the state: everything, or a part that does not move the state."""
-
-    full_refresh: bool = False
-    since: str | None = None
-    until: str | None = None
-
-    @property
-    def backfill(self) -> bool:
-        """Whether the run reads a part of its own."""
-        return self.since is not None or self.until is not None
-
-    @property
-    def given(self) -> bool:
-        """Whether there is anything out of the ordinary."""
-        return self.full_refresh or self.backfill
-
-
-def check_bounds(manifest: Manifest, bounds: Bounds) -> None:
-    """Raise InvalidInput when ``bounds`` cannot be had of ``manifest``; looks at nothing else."""
-    if not bounds.given:
-        return
-    option = "--full-refresh" if bounds.full_refresh else "--since" if bounds.since is not None else "--until"
-    if bounds.full_refresh and bounds.backfill:
-        raise InvalidInput(
-            _OPTION, "--full-refresh reads everything; it takes no --since and no --until", hint="give one or the other"
-        )
-    pairs = incremental_pairs(manifest)
-    if not pairs:
-        raise InvalidInput(
-            _OPTION, f"{option}: no extract of '{manifest.name}' is incremental", hint="leave the option out"
-        )
-    steps = {step.id: step for step in manifest.steps}
-    for extract, writer in pairs.items():
-        if steps[writer].config.get("mode") == APPEND:
-            raise InvalidInput(
-                _OPTION,
-                f"{option}: '{writer}' appends, so the rows of '{extract}' that are there already would be there twice",
-                hint="write with 'mode: upsert' or 'delete_insert'; or empty the table and `osiris state reset`",
-            )
-
-
-def incremental_pairs(manifest: Manifest) -> dict[str, str]:
-    """Each incremental extract of ``manifest`` and the one write step that its rows reach."""
-    consumers = consumers_of(manifest)
-    modes = {step.id: step.mode for step in manifest.steps}
-    pairs = {}
-    for step in manifest.steps:
-        if not step.config.get("incremental") or step.needs:
-            continue
-        reached: set[str] = set()
-        pending = [step.id]
-        while pending:
-            at = pending.pop()
-            if at not in reached:
-                reached.add(at)
-                pending += consumers[at]
-        writers = [at for at in reached if modes[at] == WRITE]
-        if len(writers) == 1:
-            pairs[step.id] = writers[0]
-    return pairs
 
 
 @attrs.frozen(kw_only=True)
@@ -232,7 +165,7 @@ class IncrementalExtract:
             known=frozenset(before_.keys) if before_ is not None else frozenset(),
             top=before_.value if before_ is not None else None,
         )
-        meter = CursorMeter(schema, wanted, _Share(ctx))
+        meter = CursorMeter(schema, wanted, Share(ctx))
         try:
             if before_ is not None and meter.kind is not before_.kind:
                 raise self._changed(
@@ -357,49 +290,8 @@ class IncrementalExtract:
             return canonical(state.kind, text)
         except ValueError as error:
             raise InvalidInput(
-                _OPTION, f"'{text}' is no value of the cursor '{self.config.cursor}' ({state.kind}): {error}"
+                OPTION, f"'{text}' is no value of the cursor '{self.config.cursor}' ({state.kind}): {error}"
             ) from error
-
-
-class Watched:
-    """The batches of an extract on their way, looked at by a meter; ``ended`` is told once the last one has passed."""
-
-    def __init__(
-        self, source: Batches, schema: Schema, meter: CursorMeter, ended: Callable[[CursorMeter, int], None]
-    ) -> None:
-        self._source = source
-        self._meter = meter
-        self._ended = ended
-        self._plain = schema if source.schema != schema else None
-        self.schema = schema
-
-    def __iter__(self) -> Iterator[RecordBatch]:
-        given = 0
-        for batch in self._source:
-            if not batch.num_rows:
-                continue
-            kept = self._meter.take(batch if self._plain is None else plain_batch(batch, self._plain))
-            if kept.num_rows:
-                given += kept.num_rows
-                yield kept
-        self._ended(self._meter, given)
-
-    def close(self) -> None:
-        """Let go of the source and of the meter."""
-        try:
-            self._source.close()
-        finally:
-            self._meter.close()
-
-
-class _Share:
-    """What the meter may use of an extract's share: one thread, and a scratch folder of its own."""
-
-    threads = 1
-
-    def __init__(self, ctx: StepContext) -> None:
-        self.memory_limit = min(ctx.memory_limit, 256 << 20)
-        self.scratch = ctx.scratch / "cursor"
 
 
 def plan_incremental(

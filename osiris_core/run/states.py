@@ -9,9 +9,10 @@ from arro3.core import Schema
 
 from osiris_core.diagnostics import did_you_mean
 from osiris_core.errors import DriverError, InvalidInput
+from osiris_core.run.bounds import Bounds, incremental_pairs
 from osiris_core.run.cursors import canonical
 from osiris_core.run.failure import wrapped
-from osiris_core.run.incremental import Bounds, IncrementalExtract, incremental_pairs
+from osiris_core.run.incremental import IncrementalExtract
 from osiris_core.run.layout import plain_schema
 from osiris_core.spec.tables import Window
 

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from osiris_core.errors import InvalidInput
-from osiris_core.run.incremental import Bounds
+from osiris_core.run.bounds import Bounds
 from tests.run.workshop import numbers, sql, step
 
 

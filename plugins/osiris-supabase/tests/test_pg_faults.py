@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from arro3.core import RecordBatch, Schema
 
-from osiris_core.api import DriverError, LoadState, OsirisError, rows
+from osiris_core.api import Cancelled, DriverError, LoadState, OsirisError, rows
 from tests.servers.cutproxy import CutProxy
 
 COUNT = 20_000
@@ -231,6 +231,30 @@ def test_readers_see_the_table_before_or_after_a_replace(bench, loaded):
     assert seen == {(COUNT, True), (5000, False)}
 
 
+def test_another_load_waits_for_a_replace_no_longer_than_it_is_told(bench, loaded):
+    loaded("replace")
+
+    def other(at):
+        if at == 2:
+            bench.use(lock_timeout=1.0)
+            with pytest.raises(DriverError, match="lock timeout") as caught:
+                write(bench, "replace", "1" * 32)
+            assert (caught.value.code, caught.value.retriable) == ("OSR-PG-010", True)
+
+    bench.write_stream("writer", in_steps(5, other), table="t", mode="replace", load_id="2" * 32)
+    assert content(bench)[0][:2] == (5000, 5000)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_cancelling_a_load_leaves_the_old_rows(bench, loaded, mode):
+    before = loaded(mode)
+    source = in_steps(50, lambda at: bench.token.cancel(Cancelled("OSR-RUN-001", "stopped")) if at == 10 else None)
+    with pytest.raises(Cancelled):
+        bench.write_stream("writer", source, table="t", mode=mode, **MODES[mode])
+    assert nothing_left(bench)
+    assert content(bench) == before
+
+
 def test_a_failure_in_the_steps_before_leaves_the_old_rows(bench, loaded):
     before = loaded("replace")
 
@@ -250,6 +274,7 @@ def test_state_is_noted_with_the_load(bench):
     ctx = bench.context("writer")
     assert driver.read_state(step_id="s", config=config, key="k", ctx=ctx) is None
     driver.write_state(step_id="s", config=config, state=LoadState(key="k", text='{"a":1}'), ctx=ctx)
+    bench.sql("UPDATE _osiris_loads SET loaded_at = now() + interval '1 day'")  # the clock was ahead
     ctx = bench.context("writer")
     driver.write_state(step_id="s", config=config, state=LoadState(key="k", text='{"a":2}'), ctx=ctx)
     assert bench.driver("writer").read_state(step_id="s", config=config, key="k", ctx=ctx) == '{"a":2}'

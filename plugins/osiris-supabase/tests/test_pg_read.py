@@ -161,6 +161,36 @@ def test_what_is_read_as_one(large, config):
     ]
 
 
+def test_row_level_security_that_hides_rows_is_recorded(orders):
+    orders.server.execute("DROP ROLE IF EXISTS web; CREATE ROLE web LOGIN PASSWORD 'web'")  # pragma: allowlist secret
+    orders.sql("GRANT USAGE ON SCHEMA public TO web; GRANT SELECT ON orders TO web")
+    orders.sql("ALTER TABLE orders ENABLE ROW LEVEL SECURITY")
+    assert len(ids(orders)) == 4
+    assert not orders.events("supabase.read_plan")[0]["row_level_security"]
+    orders.use(user="web", password="web")  # pragma: allowlist secret
+    assert ids(orders) == []
+    assert orders.events("supabase.read_plan")[0]["row_level_security"]
+    orders.sql("DROP OWNED BY web")
+    orders.server.execute("DROP ROLE web")
+
+
+def test_names_are_quoted_wherever_they_stand(bench):
+    bench.sql("""CREATE TABLE "a""b; DROP TABLE x" ("Id" int4 PRIMARY KEY, "sel""ect" text, "a b.c" int4)""")
+    odd = '''SELECT 1 AS "Id", 'x' AS "sel""ect", 2 AS "a b.c"'''
+    for mode in ({"mode": "append"}, {"mode": "upsert", "primary_key": ["Id"]},
+                 {"mode": "delete_insert", "replace_keys": ['sel"ect', "a b.c"]}):  # fmt: skip
+        bench.write("writer", odd, table='a"b; DROP TABLE x', **mode)
+    found = bench.rows("extractor", table='a"b; DROP TABLE x', columns=['sel"ect', "a b.c"])
+    assert found == [("x", 2)]
+    window = Window(cursor="a b.c", lower="2")
+    assert bench.read("extractor", table='a"b; DROP TABLE x', window=window).num_rows == 1
+
+
+def test_names_that_differ_in_case_only_are_both_read(bench):
+    bench.sql('CREATE TABLE t ("Id" int4, id int4); INSERT INTO t VALUES (1, 2)')
+    assert bench.rows("extractor", table="t") == [(1, 2)]
+
+
 def test_rows_of_many_megabytes(bench):
     bench.sql(r"CREATE TABLE t AS SELECT i AS id, repeat(E'\t\\\n', 3000000 * i) AS v FROM generate_series(0, 2) AS i")
     found = bench.rows("extractor", table="t")

@@ -13,6 +13,8 @@ from osiris_supabase.connection import SupabaseConnection
 from osiris_supabase.doctor import SupabaseDoctor
 from osiris_supabase.postgres.endpoint import endpoint_of
 from tests.servers.postgres import free_port, running
+from tests.servers.postgrest import Standin
+from tests.servers.rest_bench import ANON, FRESH, KEYS, ROLES, RestBench
 
 CANARY = "c%40n:ary"
 
@@ -113,6 +115,15 @@ def test_a_database_and_a_port_that_are_not_there(bench):
     assert check(bench).category == "missing"
 
 
+def test_a_host_with_an_ipv6_address_only_is_told_of_the_pooler(bench):
+    bench.use(host="[::1]", port=free_port())
+    with pytest.raises(ConnectionUnusable) as caught:
+        bench.read("extractor", query="SELECT 1 AS a")
+    assert caught.value.code == "OSR-PG-001"
+    assert "session pooler" in caught.value.hint
+    assert "IPv6" in check(bench).hint
+
+
 def test_a_server_that_refuses_tls_is_not_spoken_to_in_the_clear(bench):
     bench.use(tls="require")
     with pytest.raises(ConnectionUnusable) as caught:
@@ -210,3 +221,30 @@ def test_tls_is_what_was_asked_for(tmp_path, secured, postgres_bench, host, conf
         with pytest.raises(ConnectionUnusable) as caught:
             bench.rows("extractor", query=query)
         assert caught.value.code == code
+
+
+@pytest.fixture
+def rest(tmp_path, postgres_server):
+    with postgres_server.new_database("osiris_doctor") as name:
+        postgres_server.execute(f"{ROLES}; {FRESH}", name)
+        standin = Standin(postgres_server.dsn(database=name), KEYS, schemas=("public", "other"))
+        try:
+            yield RestBench(tmp_path, standin, postgres_server, name)
+        finally:
+            standin.close()
+
+
+def test_the_doctor_of_the_data_api(rest):
+    rest.make("CREATE TABLE t (id int4 PRIMARY KEY)")
+    health = check(rest)
+    assert (health.ok, health.details) == (True, {"tables": 1, "role": "secret"})
+    rest.use(key=ANON)
+    health = check(rest)
+    assert "row level security" in health.hint
+    assert health.details["role"] == "anon"
+    rest.use(key="sb_secret_wrong")  # pragma: allowlist secret
+    assert check(rest).category == "auth"
+    rest.use(schema="hidden")
+    assert check(rest).category == "missing"
+    rest.use(url=f"http://127.0.0.1:{free_port()}")
+    assert check(rest).category == "network"

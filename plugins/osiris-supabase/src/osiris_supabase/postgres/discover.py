@@ -265,7 +265,7 @@ class DatabaseReader:
             wanted = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in settings.items())
             self._ask(f"SELECT {wanted}")
             yield
-        except TimeoutError:
+        except (TimeoutError, KeyboardInterrupt):
             self.close()  # an answer may be under way, which nobody will read
             raise
         finally:

@@ -110,7 +110,7 @@ def _schema(config: Extractor, ctx: DriverContext) -> str:
 
 def _tell(ctx: DriverContext, select: Select) -> None:
     columns = [{"name": plan.cast.name, "type": plan.type, "read_as": plan.shown} for plan in select.columns]
-    ctx.emit("supabase.read_plan", way="postgres", columns=columns)
+    ctx.emit("supabase.read_plan", way="postgres", columns=columns, row_level_security=select.guarded)
 
 
 def _what(step_id: str, config: Any) -> str:

@@ -79,12 +79,16 @@ def find_load(session: Session, place: Place, load_id: str) -> Report | None:
 
 
 def add_load(session: Session, schema: str, row: CommitRow) -> bool:
-    """Note a load; False when another session has noted it meanwhile."""
+    """Note a load; False when another session has noted it meanwhile. A state is later than the one before it, whatever
+    the server's clock says.
+    """
+    table = loads_table(schema)
+    after = f"(SELECT max(loaded_at) + interval '1 microsecond' FROM {table} WHERE state_key = $8)"
     return bool(
         session.run(
-            f"INSERT INTO {loads_table(schema)} (load_id, manifest_hash, step, target, mode, rows, checksum, "
-            "loaded_at, state_key, state) VALUES ($1, $2, $3, $4, $5, $6, $7, pg_catalog.clock_timestamp(), $8, $9) "
-            "ON CONFLICT (load_id) DO NOTHING",
+            f"INSERT INTO {table} (load_id, manifest_hash, step, target, mode, rows, checksum, "
+            "loaded_at, state_key, state) VALUES ($1, $2, $3, $4, $5, $6, $7, "
+            f"greatest(pg_catalog.clock_timestamp(), {after}), $8, $9) ON CONFLICT (load_id) DO NOTHING",
             row.load_id,
             row.manifest_hash,
             row.step,

@@ -36,6 +36,8 @@ class Select:
 
     sql: str
     columns: tuple[ColumnPlan, ...]
+    guarded: bool = False
+    """Whether row level security decides which rows of the table this role sees."""
 
     def copy(self) -> str:
         """The statement that sends its rows."""
@@ -64,7 +66,14 @@ def make_select(
         sql = _windowed(session, sql, window, what)
     if config.limit is not None:
         sql = f"SELECT * FROM (\n{sql}\n) AS osiris_rows LIMIT {config.limit}"
-    return Select(sql=sql, columns=_columns(session, sql, config, what))
+    return Select(sql=sql, columns=_columns(session, sql, config, what), guarded=_guarded(session, config, schema))
+
+
+def _guarded(session: Session, config: Extractor, schema: str) -> bool:
+    if config.table is None:
+        return False
+    name = f"{quote_identifier(schema)}.{quote_identifier(config.table)}"
+    return session.rows("SELECT pg_catalog.row_security_active($1::regclass)", name) == [("t",)]
 
 
 def find_table(session: Session, schema: str, table: str) -> Table | None:

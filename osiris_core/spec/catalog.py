@@ -6,13 +6,16 @@ is. Names and comments are the server's own and may hold anything.
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Iterable
-from typing import Any, Final, Literal, cast
+from collections.abc import Callable, Iterable
+from typing import Any, Final, Literal, TypeVar, cast
 
 import attrs
 
 from osiris_core.model.fields import config, field
+
+T = TypeVar("T")
 
 TableKind = Literal["table", "view", "materialized view", "foreign table", "partitioned table", "file"]
 Basis = Literal["estimate", "sample", "full"]
@@ -22,6 +25,9 @@ STAGES: Final[tuple[Basis, ...]] = ("estimate", "sample", "full")
 
 SAMPLE_ROWS: Final = 10_000
 """About how many rows a profile of basis 'sample' looks at."""
+
+_TURN: Final = 0.2
+_AGAIN: Final = 0.02
 
 
 @attrs.frozen
@@ -43,6 +49,34 @@ class Deadline:
         """Raise TimeoutError when no time is left."""
         if self.remaining() <= 0:
             raise TimeoutError
+
+    def bounded(self, action: Callable[[], T], interrupt: Callable[[], object]) -> T:
+        """The result of ``action``, which runs on a thread of its own so that this one can be interrupted.
+
+        When the time is over (TimeoutError then) or this thread is interrupted, ``interrupt`` is called, again and
+        again until ``action`` has ended: for engines that a deadline or Ctrl-C does not reach.
+        """
+        from concurrent.futures import Future, wait
+
+        self.check()
+        done: Future[T] = Future()
+
+        def work() -> None:
+            try:
+                done.set_result(action())
+            except BaseException as error:  # noqa: BLE001 - handed over, raised by result()
+                done.set_exception(error)
+
+        threading.Thread(target=work, name="osiris-discovery", daemon=True).start()
+        try:
+            # In turns: a signal that comes just before a wait begins is noticed only when the wait ends.
+            while not wait((done,), timeout=min(_TURN, self.remaining())).done:
+                self.check()
+        except BaseException:
+            while not wait((done,), timeout=_AGAIN).done:
+                interrupt()
+            raise
+        return done.result()
 
 
 @config

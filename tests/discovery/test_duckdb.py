@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 
@@ -207,6 +208,18 @@ def test_what_takes_too_long_is_left_at_its_sample(shop):
     assert [one["profile_cached"] for one in again["tables"]] == [True, True]
     more = shop.found("--profile", "--timeout", "2.5")
     assert [one["profile_cached"] for one in more["tables"]] == [False, True]
+
+
+def test_ctrl_c_ends_a_query_that_would_go_on(shop):
+    shop.sql("CREATE VIEW endless AS SELECT i FROM range(100000000000) r(i)")
+    command = [sys.executable, "-m", "osiris_core", "discover", "@duckdb.shop", "--profile", "--timeout", "500"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        while not list(shop.cache.glob("*.json")):  # until the tables are listed, and profiling begins
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted" in said
 
 
 def test_a_view_that_cannot_be_read_says_so_and_stops_nothing(shop, tmp_path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import threading
 from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -29,7 +28,7 @@ from osiris_core.api import (
 )
 from osiris_core.builtin.duckdb.catalog import opened
 from osiris_core.builtin.duckdb.database import database_path, file_error
-from osiris_core.builtin.duckdb.failures import interrupted, query_failure
+from osiris_core.builtin.duckdb.failures import query_failure
 from osiris_core.builtin.duckdb.hardened import ATTACHED
 
 if TYPE_CHECKING:
@@ -201,17 +200,12 @@ class Reader:
     def _ask(self, sql: str, values: Mapping[str, str] | None = None) -> list[tuple[Any, ...]]:
         self._deadline.check()
         connection = self._open()
-        late = threading.Timer(self._deadline.remaining(), connection.interrupt)
-        late.daemon = True
-        late.start()
         try:
-            found: list[tuple[Any, ...]] = connection.execute(sql, values).fetchall()
+            found: list[tuple[Any, ...]] = self._deadline.bounded(
+                lambda: connection.execute(sql, values).fetchall(), connection.interrupt
+            )
         except duckdb.Error as error:
-            if interrupted(error):
-                raise TimeoutError from error
             raise query_failure(error, what=f"looking into '{self._settings.path}'") from error
-        finally:
-            late.cancel()
         return found
 
     def _open(self) -> Any:

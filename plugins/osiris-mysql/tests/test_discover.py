@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
+import subprocess
+import sys
 from contextlib import closing
 
 import pytest
 from click.testing import CliRunner
 
 from osiris_core.cli import osiris
+
+BUSY = (
+    "SELECT COUNT(*) FROM information_schema.processlist WHERE db = DATABASE() AND "
+    "info LIKE 'SELECT count(*), count(`n`)%endless` AS osiris\\_rows'"
+)
+"""Whether the server counts all rows of the view now."""
 
 
 class Database:
@@ -193,8 +202,22 @@ def test_what_takes_too_long_is_left_at_its_sample_and_ends_on_the_server(shop):
     )
     endless = shop.tables("--table", "endless", "--profile", "--timeout", "2")["endless"]
     assert (endless["profile"]["basis"], endless["stopped"]) == ("sample", "the time was over (2 seconds)")
-    busy = "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE '%endless%' AND db = DATABASE() AND "
-    assert shop.sql(f"{busy} id <> CONNECTION_ID()") == ((0,),)
+    assert shop.sql(BUSY) == ((0,),)
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_what_the_server_does(shop):
+    shop.sql(
+        f"CREATE TABLE t AS {numbers(1000)}",
+        "CREATE VIEW endless AS SELECT a.n FROM t AS a, t AS b, t AS c, t AS d",
+    )
+    command = [sys.executable, "-m", "osiris_core", "discover", "@mysql.shop", "--table", "endless", "--profile"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert any(shop.sql(BUSY) == ((1,),) for _ in range(5000))
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=50)
+    assert (process.returncode, "interrupted" in said) == (130, True)
+    assert any(shop.sql(BUSY) == ((0,),) for _ in range(500))
 
 
 def test_the_list_is_kept_until_the_schema_changes(shop):

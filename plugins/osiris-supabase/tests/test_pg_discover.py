@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
+import subprocess
+import sys
 from uuid import uuid4
 
 import pytest
 from click.testing import CliRunner
 
 from osiris_core.cli import osiris
+
+BUSY = (
+    "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'osiris' AND state = 'active' "
+    "AND datname = current_database() AND query LIKE '%\"endless\" AS osiris\\_rows'"
+)
+"""Whether the server counts all rows of the view now."""
 
 
 class Database:
@@ -238,12 +247,22 @@ def test_what_takes_too_long_is_left_at_its_sample_and_ends_on_the_server(shop):
     )
     endless = shop.tables("--table", "endless", "--profile", "--timeout", "2")["endless"]
     assert (endless["profile"]["basis"], endless["stopped"]) == ("sample", "the time was over (2 seconds)")
-    busy = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'osiris' AND query LIKE '%endless%'"
-    for _ in range(500):
-        if shop.sql(busy) == [(0,)]:
-            break
-    else:
-        pytest.fail("the server goes on with it")
+    assert any(shop.sql(BUSY) == [(0,)] for _ in range(500))
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_what_the_server_does(shop):
+    shop.sql(
+        "CREATE TABLE t AS SELECT n FROM generate_series(1, 1000) n;"
+        "CREATE VIEW endless AS SELECT a.n FROM t AS a, t AS b, t AS c, t AS d"
+    )
+    command = [sys.executable, "-m", "osiris_core", "discover", "@supabase.shop", "--table", "endless", "--profile"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert any(shop.sql(BUSY) == [(1,)] for _ in range(5000))
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=50)
+    assert (process.returncode, "interrupted" in said) == (130, True)
+    assert any(shop.sql(BUSY) == [(0,)] for _ in range(500))
 
 
 def test_the_list_is_kept_until_the_schema_changes(shop):

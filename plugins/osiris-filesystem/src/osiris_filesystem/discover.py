@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,7 +29,7 @@ from osiris_core.api import (
 )
 from osiris_filesystem.csv_config import CsvExtractor
 from osiris_filesystem.csv_read import CsvExtractorDriver
-from osiris_filesystem.engine import connect, failure, is_interrupt, schema_of
+from osiris_filesystem.engine import connect, failure, schema_of
 from osiris_filesystem.jsonl_config import JsonlExtractor
 from osiris_filesystem.jsonl_read import JsonlExtractorDriver
 from osiris_filesystem.listing import InputFile, described, found_files
@@ -226,18 +225,12 @@ class FolderReader:
                     return
 
     def _ask(self, sql: str) -> list[tuple[Any, ...]]:
-        self._deadline.check()
-        late = threading.Timer(self._deadline.remaining(), self._engine.interrupt)
-        late.daemon = True
-        late.start()
         try:
-            found: list[tuple[Any, ...]] = self._engine.execute(sql).fetchall()
+            found: list[tuple[Any, ...]] = self._deadline.bounded(
+                lambda: self._engine.execute(sql).fetchall(), self._engine.interrupt
+            )
         except duckdb.Error as error:
-            if is_interrupt(error):
-                raise TimeoutError from error
             raise failure(error, what="counting the rows", code="OSR-FS-034") from error
-        finally:
-            late.cancel()
         return found
 
 

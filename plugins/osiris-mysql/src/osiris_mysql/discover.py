@@ -253,8 +253,9 @@ class DatabaseReader:
         try:
             yield
         finally:
-            with suppress(OsirisError):  # a session that is lost has nothing to end
-                self._opened().run("ROLLBACK")
+            if self._session is not None:
+                with suppress(OsirisError):  # a session that is lost has nothing to end
+                    self._session.run("ROLLBACK")
 
     def _opened(self) -> Session:
         if self._session is None:
@@ -276,6 +277,10 @@ class DatabaseReader:
         except OsirisError as error:
             if error.code in _LATE and self._deadline.remaining() < 1:
                 raise TimeoutError from error
+            raise
+        except KeyboardInterrupt:
+            session.interrupt()  # the server would go on, and its answer would be taken for another question's
+            self.close()
             raise
 
 

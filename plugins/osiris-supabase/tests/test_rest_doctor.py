@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import socket
 
-from osiris_supabase.rest.doctor import check_data_api
-from tests.servers.rest_bench import ANON, LOADS, SECRET, SERVICE, rest, standin, standin_database
+from osiris_supabase.doctor import SupabaseDoctor
+from tests.servers.rest_bench import ANON, SECRET, SERVICE, rest, standin, standin_database
 
 __all__ = ["rest", "standin", "standin_database"]
 
 
 def check(bench, *, timeout=10, **config):
-    return check_data_api(bench.use(**config), timeout=timeout)
+    return SupabaseDoctor().check(bench.use(**config), project_root=bench.path, timeout=timeout)
 
 
 def test_a_data_api_that_answers(rest):
     rest.make("CREATE TABLE t (id int PRIMARY KEY)")
     health = check(rest)
     assert (health.ok, health.category, health.hint) == (True, "ok", None)
-    assert health.details == {"way": "data api", "role": "secret", "tables": 1, "commit_rows": False}
-    rest.sql(LOADS)
-    assert check(rest, key=SERVICE).details["commit_rows"] is True
+    assert health.details == {"role": "secret", "tables": 1}
+    assert check(rest, key=SERVICE).details["role"] == "secret"
 
 
 def test_a_key_that_row_level_security_binds_is_told_of(rest):
@@ -36,7 +35,7 @@ def test_what_is_wrong_has_a_category(rest):
     assert (wrong.ok, wrong.category) == (False, "auth")
     assert check(rest, schema="hidden").category == "missing"
     rest.standin.openapi = False
-    assert check(rest).category == "permission"
+    assert check(rest).category == "config"
     rest.standin.openapi = True
     rest.standin.fail("html", times=9)
     assert check(rest).category == "config"

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import closing, nullcontext
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
-
-import attrs
 
 from osiris_core.api import Health, OsirisError
 
@@ -25,15 +23,6 @@ _CATEGORIES: Final = {
     "OSR-PG-007": "config",
     "OSR-PG-008": "permission",
     "OSR-PG-009": "timeout",
-    "OSR-SUPA-101": "network",
-    "OSR-SUPA-102": "auth",
-    "OSR-SUPA-103": "permission",
-    "OSR-SUPA-104": "config",
-    "OSR-SUPA-105": "config",
-    "OSR-SUPA-106": "network",
-    "OSR-SUPA-107": "timeout",
-    "OSR-SUPA-109": "missing",
-    "OSR-SUPA-114": "config",
 }
 _ASKED: Final = """
 SELECT session_user, r.rolsuper, r.rolbypassrls, pg_catalog.pg_is_in_recovery(),
@@ -57,10 +46,12 @@ class SupabaseDoctor:
 
     def check(self, connection: SupabaseConnection, *, project_root: Path, timeout: float) -> Health:
         """The health of ``connection``, within ``timeout`` seconds."""
+        from osiris_supabase.rest.doctor import check_data_api
+
         try:
             if connection.dsn is not None:
                 return _check_database(connection, project_root, timeout)
-            return _check_api(connection, timeout)
+            return check_data_api(connection, timeout=timeout)
         except OsirisError as error:
             category = _CATEGORIES.get(error.code, "internal")
             if "no answer within" in error.message or "silent" in error.message:
@@ -139,26 +130,3 @@ def _warnings(details: dict[str, Any], session: Session) -> list[str]:
     if session.endpoint.pooled:
         found.append("this is the transaction pooler; the session pooler (port 5432) suits long loads better")
     return found
-
-
-def _check_api(connection: SupabaseConnection, timeout: float) -> Health:
-    from osiris_supabase.rest.catalog import read_tables
-    from osiris_supabase.rest.client import Halting, RestClient
-    from osiris_supabase.rest.keys import role_of
-
-    quick: SupabaseConnection = attrs.evolve(  # type: ignore[misc]  # a config class is an attrs class
-        connection, connect_timeout=max(1.0, timeout / 2), stall_timeout=max(1.0, timeout / 2)
-    )
-    halting = Halting(check=lambda: None, on_cancel=lambda _: nullcontext())
-    with closing(RestClient(quick, schema=connection.schema, halting=halting, largest=16 << 20)) as client:
-        tables = len(read_tables(client))
-    role = role_of(connection.key)
-    bound = role != "secret"
-    warning = f"the key is of the role '{role}': row level security decides which rows it sees, without a word"
-    return Health(
-        ok=True,
-        category="ok",
-        message=f"the Data API shows {tables} tables in '{connection.schema}'",
-        hint=warning if bound else None,
-        details={"tables": tables, "role": role, **({"warnings": [warning]} if bound else {})},
-    )

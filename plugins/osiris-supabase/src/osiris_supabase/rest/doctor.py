@@ -10,7 +10,6 @@ from osiris_core.api import DriverError, Health, OsirisError
 from osiris_supabase.rest.catalog import read_tables
 from osiris_supabase.rest.client import Halting, RestClient
 from osiris_supabase.rest.keys import role_of
-from osiris_supabase.rest.loads import TABLE
 
 if TYPE_CHECKING:
     from osiris_supabase.connection import SupabaseConnection
@@ -25,7 +24,7 @@ _CATEGORIES: Final = {
     "OSR-SUPA-107": "timeout",
     "OSR-SUPA-109": "missing",
     "OSR-SUPA-112": "config",
-    "OSR-SUPA-114": "permission",
+    "OSR-SUPA-114": "config",
 }
 _BOUND: Final = "row level security decides what this key sees: a table without a policy looks empty"
 
@@ -50,11 +49,12 @@ def check_data_api(connection: SupabaseConnection, *, timeout: float) -> Health:
         category = _CATEGORIES.get(error.code, "internal")
         return Health(ok=False, category=category, message=error.message, hint=error.hint)
     role = role_of(connection.key)
-    shown = "the secret key" if role == "secret" else f"a key of role '{role}'"
+    bound = role != "secret"
+    shown = f"a key of role '{role}'" if bound else "the secret key"
     return Health(
         ok=True,
         category="ok",
         message=f"the Data API shows {len(tables)} tables of schema '{connection.schema}' to {shown}",
-        hint=None if role == "secret" else _BOUND,
-        details={"way": "data api", "role": role, "tables": len(tables), "commit_rows": TABLE in tables},
+        hint=_BOUND if bound else None,
+        details={"tables": len(tables), "role": role, **({"warnings": [_BOUND]} if bound else {})},
     )

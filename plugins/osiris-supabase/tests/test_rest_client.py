@@ -6,16 +6,22 @@ import logging
 import shutil
 import socket
 import ssl
+import string
 import subprocess
 import threading
 from contextlib import nullcontext, suppress
+from urllib.parse import unquote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from osiris_core.api import Cancelled, ConnectionUnusable, DriverError, InvalidInput, OsirisError
 from osiris_supabase.rest.client import Halting, RestClient
 from osiris_supabase.rest.failures import Refusal, Refused
+from osiris_supabase.rest.names import quoted, table_path
 from tests.servers.postgrest import Standin
+from tests.servers.postgrest_sql import Scanner
 from tests.servers.rest_bench import KEYS, SECRET, SERVICE, rest, standin, standin_database
 
 __all__ = ["rest", "standin", "standin_database"]
@@ -256,6 +262,43 @@ def test_a_run_that_is_stopped_does_not_wait_for_an_answer(three):
     with pytest.raises(Cancelled):
         three.rows("extractor", table="t")
     stopper.join()
+
+
+def test_a_load_that_is_stopped_does_not_wait_for_an_answer(three):
+    three.standin.fail("hang", method="POST", skip=1)
+    came = threading.Event()
+    three.standin.before = lambda handler: came.set() if int(handler.headers.get("Content-Length") or 0) > 2 else None
+    stopper = threading.Thread(
+        target=lambda: (came.wait(20), three.token.cancel(Cancelled("OSR-RUN-001", "stopped by the test")))
+    )
+    stopper.start()
+    with pytest.raises(Cancelled):
+        three.upsert("SELECT n::INTEGER AS id, 'x' AS name FROM range(9) r(n)")
+    stopper.join()
+    assert list((three.path / "scratch").glob("*.duckdb*")) == []
+
+
+@given(st.text(min_size=1), st.text())
+def test_a_quoted_text_is_read_back_whatever_it_holds(name, value):
+    scanner = Scanner(f"{quoted(name)}.eq.{quoted(value)},{quoted(name)}")
+    assert scanner.name() == name
+    scanner.expect(".eq.")
+    assert scanner.value(",)") == value
+    scanner.expect(",")
+    assert scanner.name() == name
+    assert scanner.done()
+
+
+@given(st.text())
+def test_a_table_name_is_one_segment_of_the_path_or_refused(name):
+    try:
+        path = table_path(name)
+    except InvalidInput as error:
+        assert error.code == "OSR-SUPA-112"
+        return
+    assert unquote(path) == name
+    assert set(path) <= set(string.ascii_letters + string.digits + "%_.-~")
+    assert path not in (".", "..")
 
 
 def test_a_name_that_no_header_takes(rest):

@@ -162,13 +162,21 @@ def test_dates_before_christ(rest):
     assert row == ("0044-03-15 (BC)", "0044-03-15 (BC) 01:02:03", 0)
 
 
-def test_an_infinite_date_is_an_error_null_or_text(rest):
-    rest.make("CREATE TABLE t (id int PRIMARY KEY, d date)")
-    rest.sql("INSERT INTO t VALUES (1, 'infinity'), (2, '2026-01-02')")
+@pytest.mark.parametrize(
+    ("kind", "special", "plain"),
+    [
+        ("date", "infinity", "2026-01-02"),
+        ("timestamp", "-infinity", "2026-01-02 00:00:00"),
+        ("time", "24:00:00", "23:59:59"),
+    ],
+)
+def test_a_moment_that_arrow_does_not_have_is_an_error_null_or_text(rest, kind, special, plain):
+    rest.make(f"CREATE TABLE t (id int PRIMARY KEY, d {kind})")
+    rest.sql(f"INSERT INTO t VALUES (1, '{special}'), (2, '{plain}')")
     error = fails(rest, "OSR-SUPA-117")
-    assert "'infinity' in column 'd'" in error.message
+    assert f"'{special}' in column 'd'" in error.message
     assert [row[1] is None for row in rest.rows("extractor", table="t", special_values="null")] == [True, False]
-    assert rest.rows("extractor", table="t", special_values="text") == [(1, "infinity"), (2, "2026-01-02")]
+    assert rest.rows("extractor", table="t", special_values="text") == [(1, special), (2, plain)]
 
 
 def test_an_increment_is_read_by_its_window(rest):

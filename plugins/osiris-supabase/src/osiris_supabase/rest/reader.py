@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from osiris_supabase.config import Extractor
     from osiris_supabase.postgres.types_in import ColumnPlan
 
-_ENDLESS: Final = frozenset({"infinity", "-infinity"})
+_SPECIAL: Final = {"moment": frozenset({"infinity", "-infinity"}), "midnight": frozenset({"24:00:00"})}
+"""Texts of dates and times that Arrow has no value for, by the kind of column."""
 
 
 class RestReader:
@@ -103,7 +104,7 @@ def _plan(client: RestClient, config: Extractor, schema: str, ctx: DriverContext
         plans=tuple(plan_of(found, specials_as_text=as_text) for found in wanted),
         schema=schema,
         limit=config.limit,
-        endless_as_null=config.special_values == "null",
+        special_as_null=config.special_values == "null",
         cursor=None if ctx.window is None else ctx.window.cursor,
     )
 
@@ -138,11 +139,12 @@ def _values(page: list[dict[str, Any]], plan: ColumnPlan, read: Read) -> list[st
     """The cells of a column."""
     alias = read.aliases[plan.cast.name]
     cells: list[str | None] = [row[alias] for row in page]
-    if plan.special != "moment" or _ENDLESS.isdisjoint(cells):
+    special = _SPECIAL.get(plan.special or "", frozenset())
+    if special.isdisjoint(cells):
         return cells
-    if read.endless_as_null:
-        return [None if cell in _ENDLESS else cell for cell in cells]
-    found = next(cell for cell in cells if cell in _ENDLESS)
+    if read.special_as_null:
+        return [None if cell in special else cell for cell in cells]
+    found = next(cell for cell in cells if cell in special)
     raise DriverError(
         "OSR-SUPA-117",
         f"{read.what}: '{found}' in column '{plan.cast.name}' is no {plan.cast.type} that Arrow has",

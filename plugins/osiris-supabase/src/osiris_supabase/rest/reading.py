@@ -37,7 +37,7 @@ class Read:
     plans: tuple[ColumnPlan, ...]
     schema: str
     limit: int | None
-    endless_as_null: bool
+    special_as_null: bool
     cursor: str | None
 
     @property

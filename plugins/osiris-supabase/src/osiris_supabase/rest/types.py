@@ -123,7 +123,7 @@ _CREATED: Final = {
     "DOUBLE": "double precision",
     "BOOLEAN": "boolean",
     "VARCHAR": "text",
-    "JSON": "jsonb",
+    "JSON": "json",
     "UUID": "uuid",
     "BLOB": "bytea",
     "DATE": "date",

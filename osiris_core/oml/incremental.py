@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from osiris_core.errors import OsirisError
@@ -9,7 +10,7 @@ from osiris_core.oml.document import Mode
 from osiris_core.spec.describe import Capability
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from osiris_core.diagnostics import Path
     from osiris_core.oml.findings import Findings
@@ -29,7 +30,7 @@ def check_incremental(steps: Iterable[CheckedStep], registry: Registry, findings
                 readers[needed].append(step)
     feeds: dict[str, CheckedStep] = {}
     for step in sorted(by_id.values(), key=lambda each: each.doc.index):
-        if step.mode is not Mode.EXTRACT or not step.config.get(_FIELD):
+        if step.mode is not Mode.EXTRACT or not is_incremental(step.config):
             continue
         if step.config.get("limit") is not None:
             findings.error(
@@ -53,6 +54,12 @@ def check_incremental(steps: Iterable[CheckedStep], registry: Registry, findings
             )
             continue
         _check_pair(step, writer, registry, findings)
+
+
+def is_incremental(config: Mapping[str, Any]) -> bool:
+    """Whether the config of an extract names a cursor; a field of that name may be something else in a plugin."""
+    value = config.get(_FIELD)
+    return isinstance(value, Mapping) and "cursor" in value
 
 
 def _place(step: CheckedStep, *more: str) -> Path:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from osiris_core.errors import InvalidInput
+from osiris_core.oml.incremental import is_incremental
 from osiris_core.run.units import WRITE, consumers_of
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def incremental_pairs(manifest: Manifest) -> dict[str, str]:
     modes = {step.id: step.mode for step in manifest.steps}
     pairs = {}
     for step in manifest.steps:
-        if not step.config.get("incremental") or step.needs:
+        if not is_incremental(step.config) or step.needs:
             continue
         reached: set[str] = set()
         pending = [step.id]

@@ -1,9 +1,11 @@
 """What is remembered of an incremental extract, and the text in which a writer keeps it.
 
-The text is canonical JSON: ``{"version": 1, "cursor", "type", "value", "keys", "by", "source"}``. ``value`` is the
-largest cursor that was loaded, as :mod:`osiris_core.run.cursors` writes it; null after a reset. ``keys`` are digests of
-the rows at that value (with ``lag``, from that far before), by which rows that are read again are told from new ones;
-``by`` names the columns they are made of. ``source`` is what was read: a cursor of another table means something else.
+The text is canonical JSON: ``{"version": 1, "cursor", "type", "value", "since", "keys", "by", "source"}``. ``value`` is
+the largest cursor that was loaded, as :mod:`osiris_core.run.cursors` writes it; null after a reset. ``keys`` are
+digests of the rows at that value (with ``lag``, from that far before), by which rows that are read again are told from
+new ones; ``by`` names the columns they are made of. Nothing before ``since`` is read again: rows before it are not among
+the digests (a lag has become longer), or somebody has said so (``osiris state set``). ``source`` is what was read: a
+cursor of another table means something else.
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ class CursorState:
     cursor: str
     kind: Kind | None = None
     value: str | None = None
+    since: str | None = None
     keys: tuple[str, ...] = ()
     by: tuple[str, ...] = ()
     source: Mapping[str, Any] = attrs.field(factory=dict)
@@ -51,6 +54,7 @@ class CursorState:
                 "cursor": self.cursor,
                 "type": None if self.kind is None else self.kind.value,
                 "value": self.value,
+                "since": self.since,
                 "keys": sorted(self.keys),
                 "by": list(self.by),
                 "source": dict(self.source),
@@ -69,12 +73,15 @@ def read_text(text: str, *, key: str) -> CursorState:
                 hint="use the Osiris that wrote it, or a later one",
             )
         kind = Kind(data["type"]) if data["type"] is not None else None
+        since = None
         if kind is not None:
             canonical(kind, data["value"])
+            since = data["since"] and canonical(kind, data["since"])
         return CursorState(
             cursor=str(data["cursor"]),
             kind=kind,
             value=data["value"] if kind is not None else None,
+            since=since,
             keys=tuple(map(str, data["keys"])),
             by=tuple(map(str, data["by"])),
             source=dict(data["source"]),

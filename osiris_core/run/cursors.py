@@ -90,6 +90,11 @@ def before(kind: Kind, text: str, lag: float | None) -> str | None:
         return None
 
 
+def later(kind: Kind, *texts: str | None) -> str | None:
+    """The largest of ``texts``; None, which is before everything, when they are all None."""
+    return max((text for text in texts if text is not None), key=lambda text: order(kind, text), default=None)
+
+
 def _read_integer(text: str) -> int:
     if not _INTEGER.match(text):
         raise ValueError("it is no whole number")

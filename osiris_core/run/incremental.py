@@ -15,7 +15,7 @@ from osiris_core.errors import DriverError, InvalidInput
 from osiris_core.oml.destination import destination_of
 from osiris_core.run.bounds import APPEND, OPTION, Bounds, incremental_pairs
 from osiris_core.run.cursor_state import CursorState, read_text, source_of, state_key
-from osiris_core.run.cursors import before, canonical
+from osiris_core.run.cursors import before, canonical, later
 from osiris_core.run.events import IncrementalRead, IncrementalStarted, StateCommitted
 from osiris_core.run.failure import wrapped
 from osiris_core.run.layout import plain_schema
@@ -62,7 +62,7 @@ class _Passed:
 
 
 class IncrementalExtract:
-    """One incremental extract and the writer it feeds. ``writer_context`` makes the writer's context when asked."""
+    """One incremental extract of a run and the writer it feeds."""
 
     def __init__(self, pipeline: str, extract: PreparedStep, writer: PreparedStep, bounds: Bounds) -> None:
         config: Incremental = extract.config.incremental
@@ -136,7 +136,7 @@ class IncrementalExtract:
         elif state is not None and state.kind is not None and state.value is not None:
             origin = "state"
             try:
-                lower = before(state.kind, state.value, config.lag)
+                lower = later(state.kind, before(state.kind, state.value, config.lag), state.since)
             except ValueError as error:
                 raise DriverError(
                     "OSR-RUN-083",
@@ -255,7 +255,14 @@ class IncrementalExtract:
             return None
         if not passed.met:
             return began.state
-        return self.made(kind=passed.kind, value=passed.top, keys=passed.keys)
+        return self.made(kind=passed.kind, value=passed.top, keys=passed.keys, since=self._since(passed, began.window))
+
+    def _since(self, passed: _Passed, window: Window) -> str | None:
+        """From where on the digests know every row, when there are digests."""
+        if not self.appends or passed.top is None:
+            return None
+        lower = None if window.lower is None else canonical(passed.kind, window.lower)
+        return later(passed.kind, before(passed.kind, passed.top, self.config.lag), lower)
 
     # What does not fit.
 

@@ -105,7 +105,7 @@ class States:
             raise InvalidInput(
                 _UNSETTABLE, f"'{value:.100}' is no value of the cursor '{extract.config.cursor}' ({kind}): {error}"
             ) from error
-        extract.write(extract.made(kind=kind, value=value), self._quiet.context(extract.writer))
+        extract.write(extract.made(kind=kind, value=value, since=value), self._quiet.context(extract.writer))
         return self.show(step)
 
     def reset(self, step: str) -> Shown:

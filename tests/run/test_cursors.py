@@ -34,6 +34,7 @@ def ledger(shop):
     return Ledger(shop)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", TYPES)
 def test_a_type_is_kept_exactly_and_ties_are_told_apart(ledger, kind):
     known, values, _ = TYPES[kind]
@@ -109,6 +110,7 @@ def test_a_first_append_of_rows_without_any_cursor_is_refused(ledger):
     assert len(ledger.target()) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "lag", "last", "late", "too_late"),
     [
@@ -132,6 +134,31 @@ def test_rows_that_come_late_within_the_lag_are_appended_once(ledger, kind, lag,
     ledger.insert((2, last, "changed since"))  # a new version of a row is a row of its own to an append
     ledger.loaded()
     assert ledger.target("SELECT count(*) FROM copy") == [(4,)]
+
+
+def test_a_lag_that_has_become_longer_appends_nothing_twice(ledger):
+    ledger.make("INTEGER", *((at, at, "v") for at in range(1, 11)))
+    ledger.loaded()
+    ledger.incremental = ledger.incremental | {"lag": 5}
+    ran = ledger.loaded()  # what it does not remember it does not read again: the lag holds from the next load on
+    assert ran.events("incremental_started")[0]["lower"] == "10"
+    ledger.insert((11, 12, "v"))
+    ledger.loaded()
+    ledger.insert((12, 11, "late"))
+    ran = ledger.loaded()
+    assert ran.events("incremental_started")[0]["lower"] == "10"
+    assert [row[0] for row in ledger.target("SELECT id FROM copy ORDER BY id")] == list(range(1, 13))
+    ledger.mode, ledger.incremental = "upsert", {"cursor": "ts", "lag": 5}
+    assert ledger.loaded().events("incremental_started")[0]["lower"] == "10"
+    assert ledger.loaded().events("incremental_started")[0]["lower"] == "7"
+
+
+def test_no_lag_leads_before_where_the_first_load_began(ledger):
+    ledger.incremental = ledger.incremental | {"lag": 5, "initial": 10}
+    ledger.make("INTEGER", (1, 9, "before"), (2, 11, "a"))
+    ledger.loaded()
+    ledger.loaded()
+    assert [row[0] for row in ledger.target()] == [2]
 
 
 def test_a_lag_wants_a_distance(ledger):

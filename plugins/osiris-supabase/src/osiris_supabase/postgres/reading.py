@@ -10,6 +10,7 @@ from osiris_core.api import DriverError
 from osiris_sql.casting import Cast, Plan, cast_rows, cast_schema
 from osiris_sql.views import Cells as ColumnCells
 from osiris_sql.views import view_batch
+from osiris_supabase.postgres.ahead import ReadAhead
 from osiris_supabase.postgres.copytext import BrokenRowsError, Cells, take_apart
 from osiris_supabase.postgres.failures import ServerFailure
 from osiris_supabase.postgres.query import REFUSED
@@ -72,14 +73,9 @@ def _plan(select: Select, what: str) -> Plan:
 
 def _cells(session: Session, select: Select, config: Extractor, schema: Any, what: str) -> Generator[Any, None, None]:
     count, seen = len(select.columns), 0
+    copying = ReadAhead(session.copy_out(select.copy()), session.give_up)
     try:
-        copying = session.copy_out(select.copy())
-        while True:
-            try:
-                buffer = next(copying)
-            except StopIteration as end:
-                sent = end.value
-                break
+        for buffer in copying:
             cells = take_apart(buffer, count)
             seen += len(cells.starts)
             yield _batch(cells, select, config, schema, what)
@@ -89,9 +85,10 @@ def _cells(session: Session, select: Select, config: Extractor, schema: Any, wha
     except BrokenRowsError:
         raise DriverError("OSR-PG-028", f"{what}: the rows do not have {count} cells each") from None
     finally:
+        copying.close()
         session.close()
-    if sent != seen:
-        raise DriverError("OSR-PG-028", f"{what}: the server sent {sent} rows, {seen} arrived")
+    if copying.result != seen:
+        raise DriverError("OSR-PG-028", f"{what}: the server sent {copying.result} rows, {seen} arrived")
 
 
 def _batch(cells: Cells, select: Select, config: Extractor, schema: Any, what: str) -> Any:

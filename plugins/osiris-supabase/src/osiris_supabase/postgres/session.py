@@ -9,17 +9,16 @@ each transaction serves as well.
 from __future__ import annotations
 
 import select
-import socket
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 from psycopg import generators, pq, waiting
-from psycopg.conninfo import make_conninfo
-from psycopg.pq import ConnStatus, ExecStatus, PollingStatus, TransactionStatus
+from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 
-from osiris_core.api import ConnectionUnusable, DriverError, OsirisError
+from osiris_core.api import DriverError
+from osiris_supabase.postgres.connecting import connect
 from osiris_supabase.postgres.failures import ServerFailure, lost
 
 if TYPE_CHECKING:
@@ -27,9 +26,6 @@ if TYPE_CHECKING:
 
     from osiris_supabase.connection import SupabaseConnection
     from osiris_supabase.postgres.endpoint import Endpoint
-
-OLDEST: Final = 140000
-"""The oldest server version that is used (``server_version_num``)."""
 
 _TICK: Final = 0.2
 """Seconds between two looks at the cancel token while waiting."""
@@ -48,6 +44,7 @@ class Session:
         self._pgconn = pgconn
         self._stall = stall
         self._check = check
+        self._given_up = False
         self.endpoint = endpoint
         pgconn.nonblocking = 1
 
@@ -203,6 +200,8 @@ class Session:
         deadline = time.monotonic() + self._stall
         while True:
             self._check()
+            if self._given_up:
+                raise lost("waiting for the server", "the answer is not wanted any more")
             ready = poll.poll(_TICK * 1000)
             if ready:
                 return bool(ready[0][1] & ~select.POLLOUT)
@@ -215,6 +214,10 @@ class Session:
             return call()
         except psycopg.Error as error:
             raise lost("talking to the server", _first_line(error)) from None
+
+    def give_up(self) -> None:
+        """Let a wait of another thread end soon, as nobody wants its answer."""
+        self._given_up = True
 
     def close(self) -> None:
         """End the session, and what the server is doing for it; safe to call more than once."""
@@ -236,91 +239,8 @@ def open_session(
     stall_timeout: float | None = None,
 ) -> Session:
     """A session on ``endpoint``; ConnectionUnusable says why there is none."""
-    budget = connect_timeout or connection.connect_timeout
-    addresses = _addresses(endpoint)
-    failure: OsirisError | None = None
-    for address in addresses:
-        keywords = endpoint.keywords()
-        if address is not None:
-            keywords["hostaddr"] = address
-        try:
-            pgconn = _connect(make_conninfo(**keywords), endpoint, max(1.0, budget / len(addresses)), check)
-        except ConnectionUnusable as error:
-            failure = error
-            if error.code != "OSR-PG-001":
-                raise
-        else:
-            session = Session(pgconn, endpoint=endpoint, stall=stall_timeout or connection.stall_timeout, check=check)
-            _refuse_old(session)
-            return session
-    assert failure is not None
-    if all(address is not None and ":" in address for address in addresses):
-        failure.hint = (
-            "the host has an IPv6 address only; from a network without IPv6 use the session pooler's host "
-            "(aws-…pooler.supabase.com:5432, user postgres.<project>)"
-        )
-    raise failure
-
-
-def _refuse_old(session: Session) -> None:
-    if session.version < OLDEST:
-        version = session.version // 10000
-        session.close()
-        raise ConnectionUnusable("OSR-PG-007", f"'{session.endpoint.shown}' is PostgreSQL {version}")
-
-
-def _addresses(endpoint: Endpoint) -> list[str | None]:
-    if endpoint.host.startswith("/"):
-        return [None]
-    try:
-        found = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise ConnectionUnusable(
-            "OSR-PG-001", f"'{endpoint.host}' is no known host ({error.strerror})", retriable=True
-        ) from None
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
-
-
-def _connect(conninfo: str, endpoint: Endpoint, seconds: float, check: Callable[[], None]) -> Any:
-    deadline = time.monotonic() + seconds
-    pgconn = pq.PGconn.connect_start(conninfo.encode())
-    try:
-        status: int = PollingStatus.WRITING
-        while pgconn.status != ConnStatus.BAD:
-            poll = select.poll()
-            poll.register(pgconn.socket, select.POLLOUT if status == PollingStatus.WRITING else select.POLLIN)
-            while not poll.poll(_TICK * 1000):
-                check()
-                if time.monotonic() >= deadline:
-                    raise _refusal(endpoint, f"no answer within {seconds:g} seconds")
-            status = pgconn.connect_poll()
-            if status == PollingStatus.OK:
-                return pgconn
-            if status == PollingStatus.FAILED:
-                break
-        raise _refusal(endpoint, pgconn.get_error_message())
-    except BaseException:
-        pgconn.finish()
-        raise
-
-
-_REFUSALS: Final = (
-    ("OSR-PG-002", ("password authentication failed", "no password supplied", "Tenant or user not found", 'role "',
-                    "SASL", "pg_hba.conf")),
-    ("OSR-PG-004", ("SSL", "certificate", "TLS")),
-    ("OSR-PG-006", ('database "', "too many", "remaining connection slots", "not currently accepting")),
-)  # fmt: skip
-"""What libpq's words mean: a session that does not come about has no SQLSTATE that could be asked for."""
-
-
-def _refusal(endpoint: Endpoint, said: str) -> ConnectionUnusable:
-    words = " ".join(said.replace("FATAL:", "").split())
-    if endpoint.password:
-        words = words.replace(endpoint.password, "***")
-    words = words.rpartition(" failed: ")[2]
-    code = next((code for code, marks in _REFUSALS if any(mark in words for mark in marks)), "OSR-PG-001")
-    passing = code == "OSR-PG-001" or "connection slots" in words or "too many" in words or "starting up" in words
-    return ConnectionUnusable(code, f"'{endpoint.shown}' as '{endpoint.user}': {words[:300]}", retriable=passing)
+    pgconn = connect(endpoint, connect_timeout or connection.connect_timeout, check)
+    return Session(pgconn, endpoint=endpoint, stall=stall_timeout or connection.stall_timeout, check=check)
 
 
 def _encoded(text: str) -> bytes:

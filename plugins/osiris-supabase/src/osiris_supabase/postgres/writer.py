@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-import duckdb
-from arro3.core import Schema
-
-from osiris_core.api import Column, DriverError, OsirisError, Receipt, Report, Stage
-from osiris_sql.rowtext import Form, RowText, engine_types, open_engine
+from osiris_core.api import DriverError, OsirisError, Receipt, Report, Stage
+from osiris_sql.rowtext import Form, RowText
 from osiris_supabase.postgres.begin import begin, set_statement_timeout
-from osiris_supabase.postgres.endpoint import endpoint_of
 from osiris_supabase.postgres.failures import ServerFailure
 from osiris_supabase.postgres.load import Load
 from osiris_supabase.postgres.loads import CommitRow, add_load, create_loads, find_load, has_loads, read_state
-from osiris_supabase.postgres.session import Session, open_session
-from osiris_supabase.postgres.target import Place, find_target, make_plan, place_of
-from osiris_supabase.postgres.types_out import Source, cell_of, source_of
+from osiris_supabase.postgres.stage import Counted, WriteState, close_state, columns_of, open_state, writing_session
+from osiris_supabase.postgres.target import find_target, make_plan, place_of
+from osiris_supabase.postgres.types_out import cell_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,25 +24,6 @@ if TYPE_CHECKING:
     from osiris_supabase.config import Writer
 
 _REFUSED: Final[Mapping[str, str]] = {"21000": "OSR-PG-035", "42704": "OSR-PG-042"}
-_ENGINE_MEMORY: Final = 256 << 20
-
-
-@attrs.define(kw_only=True)
-class _State:
-    """What a stage holds: a session, and from the first row on a transaction."""
-
-    step_id: str
-    config: Writer
-    ctx: DriverContext
-    session: Session
-    engine: Any
-    schema: Schema
-    sources: tuple[Source, ...]
-    place: Place
-    load: Load | None = None
-    parts: dict[int, Receipt] = attrs.field(factory=dict)
-    lock: threading.Lock = attrs.field(factory=threading.Lock)
-    closed: bool = False
 
 
 class PostgresWriter:
@@ -72,33 +47,33 @@ class PostgresWriter:
     ) -> Mapping[str, AnySchema]:
         """Nothing; refuses what ``begin`` would refuse, and changes nothing."""
         for schema in {id(schema): schema for schema in inputs.values()}.values():
-            state = _open(step_id, config, schema, ctx)
+            state = open_state(step_id, config, schema, ctx)
             try:
                 with _as_errors(state):
                     begin(state.session, ctx.connection, read_only=True)
-                    make_plan(config, _columns(state), find_target(state.session, state.place), state.place)
+                    make_plan(config, columns_of(state), find_target(state.session, state.place), state.place)
             finally:
-                _close(state)
+                close_state(state)
         return {}
 
     def begin(self, *, step_id: str, config: Writer, schema: AnySchema, ctx: DriverContext) -> Stage:
         """Compare the rows' columns with the table's. A killed run has left nothing: its transaction has ended."""
-        state = _open(step_id, config, schema, ctx)
+        state = open_state(step_id, config, schema, ctx)
         try:
             with _as_errors(state):
                 published = _look(state)
         except BaseException:
-            _close(state)
+            close_state(state)
             raise
         if published is not None:
-            _close(state)
+            close_state(state)
             return Stage(load_id=ctx.load_id, target=state.place.shown, published=published)
         ctx.failpoint("supabase.begun")
         return Stage(load_id=ctx.load_id, target=state.place.shown, state=state)
 
     def write(self, stage: Stage, part: int, rows: Dataset) -> Receipt:
         """Copy one part into the transaction; parts of several threads follow one another."""
-        state: _State = stage.state
+        state: WriteState = stage.state
         with state.lock, _as_errors(state):
             if part in state.parts:
                 raise DriverError("OSR-PG-039", f"part {part} of '{state.place.shown}' came twice")
@@ -112,7 +87,7 @@ class PostgresWriter:
                 code="OSR-PG-041",
             )
             set_statement_timeout(state.session, None)
-            with closing(_Counted(text.chunks(rows.batches()))) as sent:
+            with closing(Counted(text.chunks(rows.batches()))) as sent:
                 taken = load.copy(sent)
             set_statement_timeout(state.session, state.ctx.connection.statement_timeout)
             if taken != text.rows:
@@ -124,7 +99,7 @@ class PostgresWriter:
 
     def publish(self, stage: Stage, receipts: Sequence[Receipt]) -> Report:
         """Bring the rows into the table, add the commit row, and end the transaction."""
-        state: _State = stage.state
+        state: WriteState = stage.state
         with state.lock, _as_errors(state):
             if {receipt.part: receipt for receipt in receipts} != state.parts:
                 raise DriverError("OSR-PG-039", "the receipts are not those of the staged parts")
@@ -148,18 +123,18 @@ class PostgresWriter:
         state.ctx.failpoint("supabase.after_commit")
         if changes := load.plan.changes():
             state.ctx.emit("schema_changed", destination=stage.target, changes=changes)
-        _close(state)
+        close_state(state)
         return report
 
     def abort(self, stage: Stage) -> None:
         """Undo the transaction."""
         if stage.state is not None:
-            _close(stage.state)
+            close_state(stage.state)
 
     def read_state(self, *, step_id: str, config: Writer, key: str, ctx: DriverContext) -> str | None:
         """The newest state of ``key``."""
         del step_id
-        session = _session(ctx)
+        session = writing_session(ctx)
         try:
             place = place_of(config, ctx.connection.schema)
             with _named(f"reading the state of '{place.shown}'"):
@@ -170,7 +145,7 @@ class PostgresWriter:
 
     def write_state(self, *, step_id: str, config: Writer, state: LoadState, ctx: DriverContext) -> None:
         """Note a state as a commit row of its own."""
-        session = _session(ctx)
+        session = writing_session(ctx)
         try:
             place = place_of(config, ctx.connection.schema)
             with _named(f"writing the state of '{place.shown}'"):
@@ -193,75 +168,7 @@ class PostgresWriter:
             session.close()
 
 
-class _Counted:
-    """The bytes of chunks on their way."""
-
-    def __init__(self, chunks: Iterator[Any]) -> None:
-        self._chunks = chunks
-        self.bytes = 0
-
-    def __iter__(self) -> Iterator[memoryview]:
-        for chunk in self._chunks:
-            self.bytes += len(chunk.data)
-            yield chunk.data
-
-    def close(self) -> None:
-        """End the chunks while what makes them is still there."""
-        if isinstance(self._chunks, Generator):
-            self._chunks.close()
-
-
-def _session(ctx: DriverContext) -> Session:
-    return open_session(endpoint_of(ctx.connection, ctx.project_root), ctx.connection, check=ctx.check)
-
-
-def _open(step_id: str, config: Writer, schema: AnySchema, ctx: DriverContext) -> _State:
-    place = place_of(config, ctx.connection.schema)
-    arrow = Schema.from_arrow(schema)
-    memory = min(ctx.memory_limit, _ENGINE_MEMORY)
-    engine = open_engine(threads=ctx.threads, memory_limit=memory, scratch=ctx.scratch)
-    try:
-        sources = _sources(engine, arrow, place)
-        session = _session(ctx)
-    except BaseException:
-        engine.close()
-        raise
-    return _State(
-        step_id=step_id,
-        config=config,
-        ctx=ctx,
-        session=session,
-        engine=engine,
-        schema=arrow,
-        sources=sources,
-        place=place,
-    )
-
-
-def _sources(engine: Any, schema: Schema, place: Place) -> tuple[Source, ...]:
-    names = list(schema.names)
-    if not names:
-        raise DriverError("OSR-PG-031", f"the rows for '{place.shown}' have no columns")
-    folded = [name.casefold() for name in names]
-    for at, name in enumerate(names):
-        if not name or "\0" in name:
-            raise DriverError("OSR-PG-031", f"the rows for '{place.shown}' have a column without a usable name")
-        if folded.index(name.casefold()) != at:
-            raise DriverError("OSR-PG-031", f"the rows for '{place.shown}' have two columns '{name}'")
-    try:
-        kinds = engine_types(engine, schema)
-    except duckdb.Error as error:
-        said = str(error).split("\n")[0]
-        raise DriverError("OSR-PG-036", f"the rows for '{place.shown}' cannot be written: {said}") from error
-    notes = [(schema.field(at).metadata or {}).get(b"osiris:duckdb_type", b"").decode() for at in range(len(names))]
-    return tuple(source_of(name, kind, note) for (name, kind), note in zip(kinds, notes, strict=True))
-
-
-def _columns(state: _State) -> tuple[Column, ...]:
-    return tuple(Column(source.name, source.type) for source in state.sources)
-
-
-def _look(state: _State) -> Report | None:
+def _look(state: WriteState) -> Report | None:
     """Whether the load is there already; else that it can be made, and the table for its commit row."""
     session, config, place = state.session, state.config, state.place
     begin(session, state.ctx.connection, read_only=False)
@@ -269,24 +176,24 @@ def _look(state: _State) -> Report | None:
         published = find_load(session, place, state.ctx.load_id)
         if published is not None:
             return published
-    make_plan(config, _columns(state), find_target(session, place), place)
+    make_plan(config, columns_of(state), find_target(session, place), place)
     if not known:
         create_loads(session, place.schema, create_schema=config.create_if_missing)
     session.run("COMMIT")
     return None
 
 
-def _transaction(state: _State) -> Load:
+def _transaction(state: WriteState) -> Load:
     """The load, its transaction begun with the first rows, so that none is open while steps before warm up."""
     if state.load is None:
         begin(state.session, state.ctx.connection, read_only=False)
-        load = Load(state.session, state.config, _columns(state), state.place)
+        load = Load(state.session, state.config, columns_of(state), state.place)
         load.prepare()
         state.load = load
     return state.load
 
 
-def _report(state: _State, load: Load, inserted: int, updated: int, deleted: int) -> Report:
+def _report(state: WriteState, load: Load, inserted: int, updated: int, deleted: int) -> Report:
     details: dict[str, Any] = {"mode": state.config.mode, "created": load.plan.create}
     if load.dropped:
         details["duplicates_dropped"] = load.dropped
@@ -307,7 +214,7 @@ def _report(state: _State, load: Load, inserted: int, updated: int, deleted: int
     )
 
 
-def _commit_row(state: _State, stage: Stage, report: Report) -> CommitRow:
+def _commit_row(state: WriteState, stage: Stage, report: Report) -> CommitRow:
     return CommitRow(
         load_id=stage.load_id,
         manifest_hash=state.ctx.manifest_hash,
@@ -320,15 +227,8 @@ def _commit_row(state: _State, stage: Stage, report: Report) -> CommitRow:
     )
 
 
-def _close(state: _State) -> None:
-    if not state.closed:
-        state.closed = True
-        state.session.close()
-        state.engine.close()
-
-
 @contextmanager
-def _as_errors(state: _State) -> Iterator[None]:
+def _as_errors(state: WriteState) -> Iterator[None]:
     with _named(f"writing '{state.place.shown}'"):
         yield
 

@@ -3,9 +3,9 @@
 The text is canonical JSON: ``{"version": 1, "cursor", "type", "value", "since", "keys", "by", "source"}``. ``value`` is
 the largest cursor that was loaded, as :mod:`osiris_core.run.cursors` writes it; null after a reset. ``keys`` are
 digests of the rows at that value (with ``lag``, from that far before), by which rows that are read again are told from
-new ones; ``by`` names the columns they are made of. Nothing before ``since`` is read again: rows before it are not among
-the digests (a lag has become longer), or somebody has said so (``osiris state set``). ``source`` is what was read: a
-cursor of another table means something else.
+new ones; ``by`` names the columns they are made of. Nothing before ``since`` is read again: rows before it are not
+among the digests (a lag has become longer), or somebody has said so (``osiris state set``). ``source`` is what was
+read: a cursor of another table means something else.
 """
 
 from __future__ import annotations

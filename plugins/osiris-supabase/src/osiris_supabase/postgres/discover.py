@@ -66,6 +66,7 @@ _SETTINGS: Final = {
     "extra_float_digits": "1",
     "bytea_output": "hex",
     "synchronize_seqscans": "off",
+    "jit": "off",  # a cancel that comes while it compiles is lost, and the statement goes on to its limit of time
 }
 _CANCELLED: Final = "57014"
 

@@ -137,6 +137,9 @@ def _text_guards(column: str, target: MyType) -> Iterator[Guard]:
     as_text = f"CAST({column} AS VARCHAR)"
     if target.name == "char":
         yield Guard(f"ends_with({as_text}, ' ')", "ends with a space, which a CHAR drops")
+    if target.name == "uuid":
+        bad = f"NOT regexp_full_match({as_text}, '[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}')"
+        yield Guard(bad, "is no UUID in lower case with hyphens")
     if target.name == "binary":
         bad = f"octet_length({column}) != {target.length}"
         yield Guard(bad, f"is not of {target.length} bytes, to which a BINARY is filled up")

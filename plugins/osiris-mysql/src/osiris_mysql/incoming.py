@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 
@@ -17,14 +17,17 @@ if TYPE_CHECKING:
 
     from osiris_core.api import DriverContext
 
-ENGINE_MEMORY: Final = 256 << 20
-"""Bytes that an engine which writes batches as text may take."""
+_ENGINE_MEMORY: Final = 256 << 20
 
 
-def row_columns(ctx: DriverContext, schema: Schema, target: str) -> tuple[Column, ...]:
+def row_engine(ctx: DriverContext) -> Any:
+    """A DuckDB connection that writes rows as text."""
+    return open_engine(threads=1, memory_limit=min(ctx.memory_limit, _ENGINE_MEMORY), scratch=ctx.scratch)
+
+
+def row_columns(engine: Any, schema: Schema, target: str) -> tuple[Column, ...]:
     """The columns of rows of ``schema`` with DuckDB types; DriverError names what no table of MySQL can have."""
     _refuse_names(schema.names, target)
-    engine = open_engine(threads=1, memory_limit=ENGINE_MEMORY, scratch=ctx.scratch)
     try:
         return tuple(Column(name, kind) for name, kind in engine_types(engine, schema))
     except (duckdb.Error, RuntimeError, TypeError) as error:
@@ -32,8 +35,6 @@ def row_columns(ctx: DriverContext, schema: Schema, target: str) -> tuple[Column
             "OSR-MYSQL-060",
             f"the rows for '{target}' have a column of a type that cannot be written: {_first_line(error)}",
         ) from error
-    finally:
-        engine.close()
 
 
 def _refuse_names(names: Sequence[str], target: str) -> None:

@@ -35,6 +35,12 @@ _SETTINGS: Final = (
 _VALUE: Final = frozenset({1048, 1264, 1265, 1292, 1366, 1367, 1406, 1411, 1416, 1690, 3140, 3141, 3156, 1301, 1071})
 _CONSTRAINT: Final = frozenset({1022, 1062, 1169, 1216, 1217, 1451, 1452, 1557, 1586, 1644, 3819, 4025})
 _ROW: Final = re.compile(r"\bat row (\d+)")
+_OURS: Final = (
+    (re.compile(r"`[^`]+`\.`_osiris_(?:new|stage)_[0-9a-f]+`\.`([^`]*)`"), r"'\1'"),
+    (re.compile(r" for `[^`]+`\.`_osiris_(?:new|stage)_[0-9a-f]+`"), ""),
+    (re.compile(r"_osiris_(?:new|stage)_[0-9a-f]+\."), ""),
+)
+"""How the tables that rows are staged in are named in messages of the server, and what is to stand there instead."""
 
 
 def open_writing(ctx: DriverContext) -> Session:
@@ -63,12 +69,14 @@ def load_failure(error: BaseException, what: str, *, before: int = 0) -> OsirisE
     if number_ in _VALUE:
         return DriverError("OSR-MYSQL-054", f"{what}: {numbered(said(error), before)}")
     if number_ in _CONSTRAINT:
-        return DriverError("OSR-MYSQL-062", f"{what}: {said(error)}")
+        return DriverError("OSR-MYSQL-062", f"{what}: {numbered(said(error), before)}")
     return failure(error, what)
 
 
 def numbered(text: str, before: int) -> str:
-    """A server's message with the row's number in the load instead of that in the statement."""
+    """A server's message with the row's number in the load instead of that in the statement, and no name of a stage."""
+    for pattern, instead in _OURS:
+        text = pattern.sub(instead, text)
     return _ROW.sub(lambda match: f"at row {int(match[1]) + before}", text)
 
 

@@ -18,7 +18,8 @@ Nanoseconds, intervals, nested types, bits, columns of nothing but NULL: refused
 
 What goes into a column that is there (``holds``): its type must hold every value of the rows' type, or the values must
 be such that the server (strict) or a guard refuses by name the one that does not fit: a text too long, a character that
-the column's character set lacks, digits of a second that a DATETIME(0) would drop, a space at the end of a CHAR.
+the column's character set lacks, digits of a second that a DATETIME(0) would drop, a space at the end of a CHAR, a UUID
+that is not written as the server writes it.
 """
 
 from __future__ import annotations
@@ -217,8 +218,7 @@ _RULES: Final[Mapping[str, Callable[[Any, MyType], bool]]] = {
     **dict.fromkeys(_INTEGERS, _holds_integer),
     "decimal": _holds_decimal,
     **dict.fromkeys(_FLOATS, _holds_float),
-    **dict.fromkeys(("varchar", "enum"), lambda _, target: target.name in TEXTS),
-    "uuid": lambda _, target: target.name in (*TEXTS, "uuid"),
+    **dict.fromkeys(("varchar", "enum", "uuid"), lambda _, target: target.name in (*TEXTS, "uuid")),
     "blob": lambda _, target: target.name in BINARIES,
     "date": lambda _, target: target.name in ("date", "datetime"),
     "time": lambda _, target: target.name == "time",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -12,7 +12,7 @@ from arro3.core import Schema
 from osiris_core.api import Column, ConnectionUnusable, DriverError, OsirisError, Receipt, Report, Stage
 from osiris_mysql import loads
 from osiris_mysql.cells import Pair, pairs_of
-from osiris_mysql.incoming import ENGINE_MEMORY, row_columns
+from osiris_mysql.incoming import row_columns, row_engine
 from osiris_mysql.loads import CommitRow
 from osiris_mysql.publish import Changed, Publisher, exchange, report
 from osiris_mysql.staging import PART, ROW, Sender
@@ -28,7 +28,6 @@ from osiris_mysql.table import (
     read_table,
 )
 from osiris_mysql.types_out import ZONED
-from osiris_sql.rowtext import open_engine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -64,7 +63,7 @@ class _State:
     look: _Look
     token: str
     swaps: bool
-    way: str
+    way: str = ""
     lock: threading.Lock = attrs.field(factory=threading.Lock)
     parts: set[int] = attrs.field(factory=set)
     closed: bool = False
@@ -96,51 +95,44 @@ class WriterDriver:
     ) -> Mapping[str, AnySchema]:
         """Nothing; refuses what ``begin`` would refuse, and changes nothing on the server."""
         for schema in {id(schema): schema for schema in inputs.values()}.values():
-            columns = row_columns(ctx, Schema.from_arrow(schema), config.table)
-            session = open_writing(ctx)
-            try:
+            with closing(row_engine(ctx)) as engine:
+                columns = row_columns(engine, Schema.from_arrow(schema), config.table)
+            with closing(open_writing(ctx)) as session:
                 _look(session, config, columns)
-            finally:
-                session.close()
         return {}
 
     def begin(self, *, step_id: str, config: Writer, schema: AnySchema, ctx: DriverContext) -> Stage:
         """Remove what dead loads left, compare the rows' columns with the table's, and make a table to stage in."""
-        arrow = Schema.from_arrow(schema)
-        columns = row_columns(ctx, arrow, config.table)
-        session = open_writing(ctx)
-        state: _State | None = None
-        try:
-            with ctx.on_cancel(session.interrupt):
+        with ExitStack() as held:
+            arrow = Schema.from_arrow(schema)
+            engine = held.enter_context(closing(row_engine(ctx)))
+            columns = row_columns(engine, arrow, config.table)
+            session = held.enter_context(closing(open_writing(ctx)))
+            with _guarded(ctx, session):
                 loads.clean_up(session, ctx, load_id=ctx.load_id, wait=config.lock_timeout)
                 published = loads.find_load(session, ctx.load_id, config.table)
                 if published is not None:
-                    session.close()
                     return Stage(load_id=ctx.load_id, target=config.table, published=published)
                 look = _look(session, config, columns)
-                state = _State(
-                    step_id=step_id,
-                    config=config,
-                    ctx=ctx,
-                    session=session,
-                    engine=open_engine(
-                        threads=1, memory_limit=min(ctx.memory_limit, ENGINE_MEMORY), scratch=ctx.scratch
-                    ),
-                    schema=arrow,
-                    look=look,
-                    token=loads.new_token(ctx.load_id),
-                    swaps=_swaps(config, look),
-                    way="",
-                )
-                stage = Stage(load_id=ctx.load_id, target=config.table, state=state)
+            state = _State(
+                step_id=step_id,
+                config=config,
+                ctx=ctx,
+                session=session,
+                engine=engine,
+                schema=arrow,
+                look=look,
+                token=loads.new_token(ctx.load_id),
+                swaps=_swaps(config, look),
+            )
+            held.pop_all()  # the stage holds them now
+        stage = Stage(load_id=ctx.load_id, target=config.table, state=state)
+        try:
+            with _guarded(ctx, session):
                 self._open(state)
         except BaseException:
-            if state is None:
-                session.close()
-            else:
-                with suppress(OsirisError):
-                    self.abort(Stage(load_id=ctx.load_id, target=config.table, state=state))
-            _cancelled(ctx, session)
+            with suppress(OsirisError):  # what led here is to be told; the next load removes what is left
+                self.abort(stage)
             raise
         ctx.failpoint("mysql.begun")
         return stage
@@ -168,7 +160,7 @@ class WriterDriver:
             if part in state.parts:
                 raise DriverError("OSR-MYSQL-059", f"part {part} has been staged before")
             state.parts.add(part)
-            with _guarded(state):
+            with _guarded(state.ctx, state.session):
                 sent = _sender(state).send(state.schema, rows, way=state.way, part=None if state.swaps else part)
         return Receipt(part=part, rows=sent.rows, bytes=sent.bytes, state=sent.hash)
 
@@ -188,7 +180,7 @@ class WriterDriver:
             checksum=f"{sum(receipt.state for receipt in receipts) % 2**128:032x}",
             state=ctx.load_state(),
         )
-        with _guarded(state):
+        with _guarded(state.ctx, state.session):
             lock = loads.target_lock(ctx.connection.database, config.table)
             if not loads.hold(session, lock, config.lock_timeout, ctx):
                 raise DriverError(
@@ -301,17 +293,21 @@ class WriterDriver:
 
     def read_state(self, *, step_id: str, config: Writer, key: str, ctx: DriverContext) -> str | None:
         """The newest state of ``key`` in the database; None, too, when the table that it belongs to is gone."""
-        session = open_writing(ctx)
-        try:
+        with closing(open_writing(ctx)) as session, _guarded(ctx, session):
             loads.clean_up(session, ctx, load_id=None, wait=0)
             return loads.find_state(session, key) if loads.table_exists(session, config.table) else None
-        finally:
-            session.close()
 
     def write_state(self, *, step_id: str, config: Writer, state: LoadState, ctx: DriverContext) -> None:
         """Note a state in a commit row without rows; refused where there is no table yet."""
-        session = open_writing(ctx)
-        try:
+        row = CommitRow(
+            load_id=ctx.load_id,
+            manifest_hash=ctx.manifest_hash,
+            step=step_id,
+            target=config.table,
+            mode="state",
+            state=state,
+        )
+        with closing(open_writing(ctx)) as session, _guarded(ctx, session):
             if not loads.table_exists(session, config.table):
                 raise DriverError(
                     "OSR-MYSQL-050",
@@ -319,42 +315,24 @@ class WriterDriver:
                     hint="say in the pipeline where the first load begins: `incremental: {initial: …}`",
                 )
             loads.create_loads(session)
-            loads.add_commit_row(
-                session,
-                CommitRow(
-                    load_id=ctx.load_id,
-                    manifest_hash=ctx.manifest_hash,
-                    step=step_id,
-                    target=config.table,
-                    mode="state",
-                    state=state,
-                ),
-            )
-        finally:
-            session.close()
+            loads.add_commit_row(session, row)
 
 
 @contextmanager
-def _guarded(state: _State) -> Iterator[None]:
+def _guarded(ctx: DriverContext, session: Session) -> Iterator[None]:
     """While it is open, cancelling ends the session; a failure within undoes what is under way, or ends it too."""
-    session = state.session
     try:
-        with state.ctx.on_cancel(session.interrupt):
+        with ctx.on_cancel(session.interrupt):
             yield
     except BaseException as error:
-        _cancelled(state.ctx, session)
+        if session.interrupted:
+            ctx.check()
         if isinstance(error, ConnectionUnusable):
             session.interrupt()
             raise
         with suppress(OsirisError):
             change(session, "ROLLBACK", "undoing the load")
         raise
-
-
-def _cancelled(ctx: DriverContext, session: Session) -> None:
-    """Raise ``Cancelled`` when that is why the session ended."""
-    if session.interrupted:
-        ctx.check()
 
 
 def _discard(session: Session, token: str) -> None:

@@ -37,6 +37,12 @@ def test_chosen_columns_in_their_order(orders):
     assert table.to_batches()[0].num_rows == 1
 
 
+def test_a_table_of_many_columns_with_long_names(bench):
+    names = [f"{'n' * 58}{at:06}" for at in range(700)]
+    bench.sql(f"CREATE TABLE wide ({', '.join(f'{name} FLOAT' for name in names)})", "INSERT INTO wide () VALUES ()")
+    assert bench.read("extractor", table="wide", where=f"{names[0]} IS NULL").schema.names == names
+
+
 def test_a_view_and_a_table_of_another_database(orders, mariadb):
     assert orders.rows("extractor", table="dear") == [(2, Decimal("5.00"))]
     with mariadb.database() as other:

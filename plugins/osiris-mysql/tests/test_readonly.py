@@ -309,16 +309,27 @@ def test_a_stored_function_needs_to_be_named(table):
     with pytest.raises(DriverError) as caught:
         table.rows("extractor", query=query)
     assert (caught.value.code, "allow_functions" in caught.value.hint) == ("OSR-MYSQL-021", True)
-    assert table.rows("extractor", query=query, allow_functions=["My_Function"]) == [(2,), (3,), (4,)]
+    table.use(allow_functions=["My_Function"])
+    assert table.rows("extractor", query=query) == [(2,), (3,), (4,)]
     qualified = f"SELECT {table.database}.my_function(1) AS x"
     with pytest.raises(DriverError):
-        table.rows("extractor", query=qualified, allow_functions=["my_function"])
-    assert table.rows("extractor", query=qualified, allow_functions=[f"{table.database}.my_function"]) == [(2,)]
+        table.rows("extractor", query=qualified)
+    table.use(allow_functions=[f"{table.database}.my_function"])
+    assert table.rows("extractor", query=qualified) == [(2,)]
+
+
+def test_what_is_denied_cannot_be_allowed(table):
+    table.use(allow_functions=["sleep", "load_file", "sys_exec"])
+    for query in ("SELECT sleep(1) AS x", "SELECT load_file('/etc/passwd') AS x", "SELECT sys_exec('id') AS x"):
+        with pytest.raises(DriverError) as caught:
+            table.rows("extractor", query=query)
+        assert caught.value.code == "OSR-MYSQL-021"
 
 
 def test_a_stored_function_that_writes_is_stopped_by_the_server(table):
+    table.use(allow_functions=["writes"])
     with pytest.raises(DriverError) as caught:
-        table.rows("extractor", query="SELECT writes(1) AS x", allow_functions=["writes"])
+        table.rows("extractor", query="SELECT writes(1) AS x")
     assert caught.value.code == "OSR-MYSQL-021"
     assert len(table.content("t")) == 3
 

@@ -33,6 +33,11 @@ class MySQLConnection:
     database: str = field(
         doc="The database whose tables are meant.", min_length=1, pattern=_PLAIN, identity=True, override="warn"
     )
+    allow_functions: tuple[str, ...] = field(
+        default=(),
+        doc="Stored or loadable functions that queries may call, as 'name' or 'database.name'. A read-only transaction "
+        "keeps them from writing to tables, and from nothing else.",
+    )
     tls: Tls | None = field(
         default=None,
         doc="'disable' sends everything in the clear; 'require' encrypts without asking who answers; 'verify-ca' wants "

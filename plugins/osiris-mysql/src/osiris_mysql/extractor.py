@@ -9,7 +9,7 @@ import attrs
 from osiris_core.api import DriverError, OsirisError, Split
 from osiris_mysql.bounds import window_conditions
 from osiris_mysql.partition import part_conditions, plan_parts
-from osiris_mysql.query import around, base_query, fenced
+from osiris_mysql.query import around, base_query
 from osiris_mysql.reading import Policies, column_cast, plan_of, refused
 from osiris_mysql.result import execute, prepare
 from osiris_mysql.session import open_session
@@ -141,7 +141,7 @@ def _read(
         window = ctx.window
         conditions = window_conditions(session, field, window) if window is not None else []
         # Also without bounds, as a type may change when a query becomes part of another.
-        sql = fenced(around(base, conditions), config, base.what)
+        sql = around(base, conditions)
         fields = prepare(session, sql, base.what)
     plan = Plan(
         casts=_casts(fields, base, policies),
@@ -197,6 +197,8 @@ def _cells(read: _Read, session: Session, limit: int | None, ctx: DriverContext)
                 elif left:
                     yield batch.slice(0, min(left, batch.num_rows))
                     left -= min(left, batch.num_rows)
+                if left == 0:
+                    return
     except OsirisError:
         ctx.check()
         raise

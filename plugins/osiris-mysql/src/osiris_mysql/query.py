@@ -9,7 +9,7 @@ import attrs
 
 from osiris_core.api import DriverError, InvalidInput, placeholders, quote_identifier, rewrite
 from osiris_mysql.functions import RULES
-from osiris_sql.readonly import Refused, check_condition, read_only
+from osiris_sql.readonly import Refused, check_condition, read_only, without_comments
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,8 +40,7 @@ def base_query(session: Session, config: MySQLExtractor, step_id: str, extra: Se
     """The query of ``config``; ``extra`` are further conditions on the rows of a table, of our own making."""
     if config.query is not None:
         what = f"the query of step '{step_id}'"
-        sql = fenced(bound(session, config.query, config.query_params, what), config, what)
-        return Base(sql=sql, what=what)
+        return Base(sql=_fenced(session, bound(session, config.query, config.query_params, what), what), what=what)
     return _table_query(session, config, extra)
 
 
@@ -67,14 +66,22 @@ def _table_query(session: Session, config: MySQLExtractor, extra: Sequence[str])
     )
     conditions = list(extra)
     if config.where is not None:
-        condition = bound(session, config.where, config.query_params, "'where'")
-        try:
-            check_condition(condition, DIALECT)
-        except Refused as error:
-            raise DriverError("OSR-MYSQL-021", f"'where' of table '{config.table}' is refused: {error}") from error
-        conditions.insert(0, f"(\n{condition}\n)")
-    sql = f"SELECT {listed} FROM {target}{_where(conditions)}"
-    return Base(sql=fenced(sql, config, what), what=what, floats=floats)
+        conditions.insert(0, _condition(session, target, config))
+    return Base(sql=f"SELECT {listed} FROM {target}{_where(conditions)}", what=what, floats=floats)
+
+
+def _condition(session: Session, target: str, config: MySQLExtractor) -> str:
+    """``where`` between parentheses, once it has been looked at alone and in a query."""
+    what = f"'where' of table '{config.table}'"
+    assert config.where is not None
+    text = bound(session, config.where, config.query_params, what)
+    try:
+        check_condition(text, DIALECT)
+        condition = f"(\n{without_comments(text, DIALECT)}\n)"
+    except Refused as error:
+        raise DriverError("OSR-MYSQL-021", f"{what} is refused: {error}") from error
+    _fenced(session, f"SELECT 1 FROM {target} WHERE {condition}", what)
+    return condition
 
 
 def _where(conditions: Sequence[str]) -> str:
@@ -86,12 +93,12 @@ def around(base: Base, conditions: Sequence[str]) -> str:
     return f"SELECT * FROM (\n{base.sql}\n) AS osiris_rows{_where(conditions)}"
 
 
-def fenced(sql: str, config: MySQLExtractor, what: str) -> str:
+def _fenced(session: Session, sql: str, what: str) -> str:
     """What to send of ``sql``, which only reads."""
     try:
-        return read_only(sql, RULES, also=config.allow_functions).sql
+        return read_only(sql, RULES, also=session.connection.allow_functions).sql
     except Refused as error:
-        hint = "name the function in 'allow_functions' if it only reads" if "not known" in str(error) else None
+        hint = "a person may name it in the connection's 'allow_functions'" if "not known" in str(error) else None
         raise DriverError("OSR-MYSQL-021", f"{what} is refused: {error}", hint=hint) from error
 
 

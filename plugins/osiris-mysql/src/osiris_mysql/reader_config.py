@@ -25,11 +25,6 @@ class MySQLExtractor:
         examples=("SELECT id, total FROM orders WHERE placed_at >= :since",),
     )
     query_params: Mapping[str, Value] = field(factory=dict, doc="Values for the placeholders ':name' of the query.")
-    allow_functions: tuple[str, ...] = field(
-        default=(),
-        doc="Stored or loadable functions that the query may call, as 'name' or 'database.name'; a read-only "
-        "transaction keeps them from writing to tables, and from nothing else.",
-    )
     table: str | None = field(default=None, doc="The table or view to read, instead of a query.", pattern=_IDENTIFIER)
     database: str | None = field(
         default=None, doc="The database of 'table', when it is not the connection's.", pattern=_IDENTIFIER
@@ -87,8 +82,6 @@ class MySQLExtractor:
             yield from self._only_with_a_table()
         if self.query is None and self.where is None and self.query_params:
             yield Problem(field=("query_params",), message="'query_params' belong to 'query' or 'where'")
-        if self.query is None and self.where is None and self.allow_functions:
-            yield Problem(field=("allow_functions",), message="'allow_functions' belong to 'query' or 'where'")
         if self.columns is not None:
             yield from self._check_columns(self.columns)
         if self.limit is not None and self.incremental is not None:

@@ -69,9 +69,9 @@ class Refused(Exception):
 class Rules:
     """What a plugin lets through. ``dialect`` is ``mysql`` or ``postgres``.
 
-    ``denied`` are names of functions that are refused wherever they are called. ``allowed`` are those let through
-    beyond the ones that the parser knows by itself; None lets every other name through, for a plugin that looks names
-    up (:attr:`Query.calls`). ``qualified`` says whether ``schema.function(…)`` is let through at all.
+    ``denied`` are names of functions that are refused wherever they are called, whoever allows them. ``allowed`` are
+    those let through beyond the ones that the parser knows by itself; None lets every other name through, for a plugin
+    that looks names up (:attr:`Query.calls`). ``qualified`` says whether ``schema.function(…)`` is let through at all.
     """
 
     dialect: str
@@ -117,7 +117,7 @@ def read_only(sql: str, rules: Rules, *, also: Collection[str] = ()) -> Query:
         raise Refused("it is not one SELECT")
     names = frozenset(name.casefold() for name in also)
     calls = frozenset(_calls(tokens))
-    _check_calls(calls, rules, names)
+    _check_calls(calls, rules)
     _check_nodes(tree, rules, names)
     return Query(sql=text, tree=tree, calls=calls)
 
@@ -202,9 +202,9 @@ def _calls(tokens: list[Token]) -> Iterator[str]:
             yield name.casefold()
 
 
-def _check_calls(calls: frozenset[str], rules: Rules, also: frozenset[str]) -> None:
+def _check_calls(calls: frozenset[str], rules: Rules) -> None:
     for name in sorted(calls):
-        if name.rpartition(".")[2] in rules.denied and name not in also:
+        if name.rpartition(".")[2] in rules.denied:
             raise Refused(f"the function '{name}' does more than compute a value")
 
 

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.slow
 
 ROWS = 2500
 POINTS = (*RUNTIME_POINTS, "supabase.begun", "supabase.batch_sent", "supabase.before_commit_row")
+ALWAYS = ("staged", "supabase.batch_sent", "supabase.before_commit_row")
 UNSEEN = ("begin", "mid_write", "staged", "before_publish", "supabase.begun")
 """Points before the first row is sent."""
 LOAD = """\
@@ -102,7 +103,9 @@ def load(rest):
     return project
 
 
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize(
+    "point", [point if point in ALWAYS else pytest.param(point, marks=pytest.mark.extra) for point in POINTS]
+)
 def test_killed(load, point):
     bench = load.bench
     killed = load.run(f"{point}:kill")

@@ -367,7 +367,7 @@ def test_a_certificate_that_nobody_vouches_for_ends_the_step(rest, tmp_path):
     assert came == []
 
 
-def test_a_url_must_be_encrypted(rest):
-    for url in ("http://example.org", "ftp://127.0.0.1", "https://user:word@example.org", "https://example.org/path"):
+def test_a_url_must_be_encrypted_and_hold_nothing_else(rest):
+    for url in ("http://example.org", "ftp://127.0.0.1", "https://user@example.org", "https://example.org/path"):
         with pytest.raises(AssertionError, match="url"):
             rest.use(url=url)

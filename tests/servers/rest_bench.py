@@ -20,8 +20,8 @@ def jwt(role):
 
 SECRET = "sb_secret_CANARY7f3a9"  # pragma: allowlist secret
 SERVICE, ANON = jwt("service_role"), jwt("anon")
-KEYS = {SECRET: "service_role", SERVICE: "service_role", ANON: "anon"}
-KEYS["sb_publishable_abc"] = "anon"
+PUBLISHABLE = "sb_publishable_abc"
+KEYS = dict.fromkeys((SECRET, SERVICE), "service_role") | dict.fromkeys((ANON, PUBLISHABLE), "anon")
 ROLES = """
 DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'anon') THEN CREATE ROLE anon NOLOGIN; END IF;

@@ -194,6 +194,7 @@ def test_a_large_table_is_sampled_before_it_is_counted(shop):
     assert [(one.profile.basis, one.profile.examined) for one in found.tables] == [("full", 100_000), ("full", 1)]
 
 
+@pytest.mark.slow
 def test_what_takes_too_long_is_left_at_its_sample(shop):
     shop.sql(
         "CREATE VIEW endless AS SELECT i FROM range(100000000000) r(i)",

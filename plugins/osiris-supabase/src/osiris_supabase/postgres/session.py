@@ -78,6 +78,14 @@ class Session:
         """Run one statement; the number of rows it touched."""
         return int(self._result(sql, params).command_tuples or 0)
 
+    def commit(self) -> None:
+        """End the transaction, deaf to cancellation: who is asked now cannot say any more what has become of it."""
+        check, self._check = self._check, lambda: None
+        try:
+            self.run("COMMIT")
+        finally:
+            self._check = check
+
     def _result(self, sql: str, params: Sequence[str | int | None]) -> Any:
         self._send(sql, params)
         (result,) = self._results()

@@ -114,12 +114,13 @@ class PostgresWriter:
                     raise DriverError(
                         "OSR-PG-010", f"another session has just undone load {stage.load_id}", retriable=True
                     )
+                close_state(state)
                 return found
             if load.plan.create or load.plan.added:
                 state.session.run("NOTIFY pgrst, 'reload schema'")
             state.ctx.failpoint("supabase.before_commit")
             state.ctx.check()
-            state.session.run("COMMIT")
+            state.session.commit()
         state.ctx.failpoint("supabase.after_commit")
         if changes := load.plan.changes():
             state.ctx.emit("schema_changed", destination=stage.target, changes=changes)
@@ -163,7 +164,7 @@ class PostgresWriter:
                 )
                 if not add_load(session, place.schema, row):
                     raise DriverError("OSR-PG-039", f"there is a load {ctx.load_id} already")
-                session.run("COMMIT")
+                session.commit()
         finally:
             session.close()
 

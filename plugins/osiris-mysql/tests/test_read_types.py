@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import struct
 from decimal import Decimal
+from math import isfinite
+from random import Random
 
 import pyarrow as pa
 import pytest
@@ -300,3 +302,49 @@ def test_the_plan_of_a_read_is_recorded(mariadb, database, bench):
         {"column": "c", "type": "DECIMAL", "as": "text"},
         {"column": "d", "type": "DOUBLE", "as": "FLOAT"},
     ]
+
+
+def random_rows(random, count):
+    """Rows of values all over the ranges of their types."""
+
+    def double():
+        while True:
+            (value,) = struct.unpack("<d", random.randbytes(8))
+            if isfinite(value):
+                return value
+
+    def single():
+        while True:
+            (value,) = struct.unpack("<f", random.randbytes(4))
+            if isfinite(value):
+                return value
+
+    for _ in range(count):
+        moment = dt.datetime(1000, 1, 1) + dt.timedelta(microseconds=random.randrange(283_996_800_000_000_000))
+        yield (
+            double(),
+            single(),
+            D(random.randrange(-(10**38) + 1, 10**38)).scaleb(-19),
+            random.randrange(2**64),
+            moment,
+            moment.date(),
+            moment.time(),
+            random.randbytes(random.choice([0, 3, 12, 13, 40, 300])),
+            "".join(
+                chr(random.choice([*range(1, 0x2000), *range(0x1F600, 0x1F640)])) for _ in range(random.randrange(60))
+            ),
+        )
+
+
+def test_values_from_all_over_their_ranges(mariadb, database, bench):
+    rows = list(random_rows(Random(7), 1500))
+    assert len({str(row) for row in rows}) == len(rows)
+    with mariadb.connect(database) as connection, connection.cursor() as cursor:
+        cursor.execute("SET SESSION time_zone = '+00:00'")
+        cursor.execute(
+            "CREATE TABLE random (k INT AUTO_INCREMENT PRIMARY KEY, d DOUBLE, f FLOAT, n DECIMAL(38,19), u BIGINT UNSIGNED, "
+            "m DATETIME(6), y DATE, t TIME(6), b VARBINARY(300), s VARCHAR(100))"
+        )
+        cursor.executemany("INSERT INTO random VALUES (NULL, %s, %s, %s, %s, %s, %s, %s, %s, %s)", rows)
+    columns = ["d", "f", "n", "u", "m", "y", "t", "b", "s"]
+    assert bench.rows("extractor", table="random", columns=columns) == rows

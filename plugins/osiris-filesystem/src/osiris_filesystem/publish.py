@@ -103,8 +103,8 @@ def _publish_folder(state: Staging, receipts: Sequence[Receipt]) -> Report:
         manifest_hash=ctx.manifest_hash,
         step=ctx.step_id,
         rows=rows,
-        state_key=noted and noted.key,
-        state=noted and noted.text,
+        state_key=None if noted is None else noted.key,
+        state=None if noted is None else noted.text,
     )
     if state.config.mode == "append":
         record = _append(state, receipts, entries, load)

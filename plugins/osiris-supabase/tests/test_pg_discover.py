@@ -289,7 +289,7 @@ def test_a_role_sees_what_it_may_read(shop):
     role = f"osiris_reader_{uuid4().hex[:8]}"
     shop.sql(
         f"""
-        CREATE ROLE {role} LOGIN PASSWORD 'only-reads';
+        CREATE ROLE {role} LOGIN PASSWORD 'only-reads';  -- pragma: allowlist secret
         CREATE TABLE open (a integer); CREATE TABLE closed (b integer); CREATE TABLE partly (c integer, d integer);
         GRANT USAGE ON SCHEMA public TO {role}; GRANT SELECT ON open TO {role}; GRANT SELECT (d) ON partly TO {role};
         """

@@ -64,7 +64,7 @@ def test_a_connection_that_cannot_be_meant(config, said):
         (f"postgresql://u:{CANARY}@db/x?sslmode=prefer", "sslmode"),
         (f"postgresql://u:{CANARY}@db/x?sslmode=verify-full", "ca_file"),
         (f"postgresql://u:{CANARY}@a,b/x", "several hosts"),
-        (f"postgresql://u:{CANARY}%00@a/x", "control characters"),
+        (f"postgresql://u:{CANARY}%00@a/x", "control characters"),  # pragma: allowlist secret
     ],
 )
 def test_a_dsn_that_cannot_be_used_is_not_quoted(dsn, said):

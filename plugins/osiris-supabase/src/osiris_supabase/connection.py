@@ -22,7 +22,7 @@ class SupabaseConnection:
 
     dsn: Secret | None = field(
         default=None,
-        doc="The database's connection string (postgresql://user:password@host:port/dbname); every component then "
+        doc="The database's connection string (a postgresql:// URL with user, password and host); every component then "
         "speaks SQL. Supabase: use the session pooler (port 5432) or, with IPv6, the direct host.",
     )
     url: str | None = field(

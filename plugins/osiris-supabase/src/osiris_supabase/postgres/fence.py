@@ -9,15 +9,11 @@
 
 from __future__ import annotations
 
-import itertools
 import re
-from typing import TYPE_CHECKING, Any, Final
-
-from sqlglot import tokenize
-from sqlglot.errors import SqlglotError
+from typing import TYPE_CHECKING, Final
 
 from osiris_core.api import DriverError
-from osiris_sql.readonly import Refused, Rules, check_condition, read_only
+from osiris_sql.readonly import Query, Refused, Rules, check_condition, read_only
 
 if TYPE_CHECKING:
     from osiris_supabase.postgres.session import Session
@@ -59,18 +55,18 @@ _UNICODE: Final = re.compile(r"""[uU]&["']""")
 _OPENING: Final = re.compile(r"(?<![A-Za-z0-9_$])(?P<name>[A-Za-z_\u0080-\U0010ffff][\w$]*|\"(?:[^\"]|\"\")*\")\s*\(")
 
 
-def check_text(sql: str, what: str) -> str:
-    """The statement to send: ``sql`` without comments; refuses what is not one query that reads."""
+def check_text(sql: str, what: str) -> Query:
+    """The query to send; refuses what is not one query that reads."""
     if _UNICODE.search(sql):
         raise _refusal(what, 'it has text or names with Unicode escapes (U&"…")')
     try:
         query = read_only(sql, _RULES)
     except Refused as refused:
         raise _refusal(what, str(refused)) from None
-    secret = sorted({token.text.lower() for token in _tokens(query.sql, what)} & _SECRET)
+    secret = sorted(_identifiers(query) & _SECRET)
     if secret:
         raise _refusal(what, f"it names '{secret[0]}', which holds what no pipeline needs")
-    return query.sql
+    return query
 
 
 def check_one_condition(sql: str, what: str) -> None:
@@ -81,19 +77,22 @@ def check_one_condition(sql: str, what: str) -> None:
         raise _refusal(what, f"in 'where', {refused}") from None
 
 
-def check_functions(session: Session, sql: str, what: str) -> None:
+def check_functions(session: Session, query: Query, what: str) -> None:
     """Refuse calls of functions that do more than compute."""
-    called, dotted = _names(sql, what)
+    called = frozenset(name.rpartition(".")[2] for name in query.calls)
+    # The same from the text itself, strings included: should the two readings differ, both are looked up.
+    called |= {name.strip('"').replace('""', '"').lower() for name in _OPENING.findall(query.sql)}
     refused = sorted(name for name in called if _REFUSED.fullmatch(name))
-    volatile = _found(session, _VOLATILE, called) | _found(session, _OF_ROWS, dotted)
+    # A function of one row can be called like a column of it: row.function.
+    volatile = _found(session, _VOLATILE, called) | _found(session, _OF_ROWS, _identifiers(query))
     refused += sorted(volatile - _HARMLESS)
     if refused:
         raise DriverError("OSR-PG-026", f"{what} calls {refused[0]}(), which does more than compute")
 
 
-def check_shape(session: Session, sql: str, what: str) -> None:
+def check_shape(session: Session, query: Query, what: str) -> None:
     """Let the server parse the statement: one, with columns, without open parameters."""
-    described = session.describe(sql)
+    described = session.describe(query.sql)
     if described.nparams:
         raise DriverError("OSR-PG-027", f"{what} has the parameter $1", hint="write :name, and give it in query_params")
     if not described.nfields:
@@ -107,21 +106,8 @@ def _found(session: Session, sql: str, names: frozenset[str]) -> set[str]:
     return {str(name) for (name,) in session.rows(sql, array)}
 
 
-def _names(sql: str, what: str) -> tuple[frozenset[str], frozenset[str]]:
-    """The words before an opening parenthesis, which may be calls, and those behind a dot, which may be calls too."""
-    words = _tokens(sql, what)
-    called = {word.text.lower() for word, after in itertools.pairwise(words) if after.token_type.name == "L_PAREN"}
-    # The same from the text itself, strings and comments included: should the two readings differ, both are looked up.
-    called |= {name.strip('"').replace('""', '"').lower() for name in _OPENING.findall(sql)}
-    dotted = {after.text.lower() for word, after in itertools.pairwise(words) if word.token_type.name == "DOT"}
-    return frozenset(called), frozenset(dotted)
-
-
-def _tokens(sql: str, what: str) -> list[Any]:
-    try:
-        return tokenize(sql, read="postgres")
-    except SqlglotError as error:
-        raise _refusal(what, "it cannot be read") from error
+def _identifiers(query: Query) -> frozenset[str]:
+    return frozenset(node.name.lower() for node in query.tree.walk() if node.key == "identifier")
 
 
 def _refusal(what: str, why: str) -> DriverError:

@@ -125,13 +125,13 @@ def _table_sql(session: Session, config: Extractor, schema: str, what: str, part
 
 def _fenced(session: Session, sql: str, what: str) -> str:
     """The statement to send, once it has passed the fences."""
-    sent = check_text(sql, what)
-    check_functions(session, sent, what)
+    query = check_text(sql, what)
+    check_functions(session, query, what)
     try:
-        check_shape(session, sent, what)
+        check_shape(session, query, what)
     except ServerFailure as failure:
         raise failure.error(what, codes=REFUSED) from None
-    return sent
+    return query.sql
 
 
 def _bound(session: Session, sql: str, values: Mapping[str, Value], what: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
+from pymysql.err import IntegrityError
 
 from osiris_core.api import Cancelled, LoadState
 from osiris_core.errors import DriverError
@@ -311,6 +312,26 @@ def test_an_account_that_sees_no_triggers_exchanges_no_table(bench, own_mariadb)
         assert len(bench.sql("SHOW TRIGGERS")) == 1
     finally:
         bench.sql("DROP USER blind@'127.0.0.1'")
+
+
+def test_a_foreign_key_that_the_account_cannot_see(bench, own_mariadb):
+    bench.sql("CREATE TABLE t (id INT PRIMARY KEY, name VARCHAR(9))", "INSERT INTO t VALUES (1, 'old')")
+    bench.sql(
+        "CREATE USER blind@'127.0.0.1' IDENTIFIED BY 'blind-one'",  # pragma: allowlist secret
+        f"GRANT ALL ON {bench.database}.* TO blind@'127.0.0.1'",
+    )
+    with own_mariadb.database() as hidden:
+        child = f"CREATE TABLE {hidden}.child (id INT, FOREIGN KEY (id) REFERENCES {bench.database}.t (id))"
+        bench.sql(child, f"INSERT INTO {hidden}.child VALUES (1)")
+        try:
+            bench.use(user="blind", password="blind-one")  # pragma: allowlist secret
+            refused(bench, NEW, "OSR-MYSQL-058", mode="replace")
+            with pytest.raises(IntegrityError, match="foreign key"):
+                bench.sql(f"INSERT INTO {hidden}.child VALUES (2)")
+            bench.use()
+            assert "foreign key" in refused(bench, NEW, "OSR-MYSQL-062", mode="replace")
+        finally:
+            bench.sql("DROP USER blind@'127.0.0.1'")
 
 
 def test_an_account_that_may_not(bench, own_mariadb):

@@ -181,9 +181,29 @@ def exchange(session: Session, ctx: DriverContext, row: CommitRow, *, new: str, 
     aside = f"{ident(row.target)} TO {ident(old)}, " if old else ""
     change(session, f"RENAME TABLE {aside}{ident(new)} TO {ident(row.target)}", what)
     ctx.failpoint("mysql.renamed")
+    deleted = 0
+    if old is not None:
+        deleted = number(session, f"SELECT COUNT(*) FROM {ident(old)}", what)
+        _drop_old(session, row.target, new=new, old=old)
     confirm(session, row.token)
     ctx.failpoint("mysql.after_commit")
-    return number(session, f"SELECT COUNT(*) FROM {ident(old)}", what) if old else 0
+    return deleted
+
+
+def _drop_old(session: Session, target: str, *, new: str, old: str) -> None:
+    """Drop the old table; where a foreign key that the account cannot see holds it, put it back and say so."""
+    what = f"removing the rows that '{target}' had"
+    try:
+        change(session, f"DROP TABLE {ident(old)}", what)
+    except DriverError as error:
+        if error.code != "OSR-MYSQL-062":
+            raise
+        change(session, f"RENAME TABLE {ident(target)} TO {ident(new)}, {ident(old)} TO {ident(target)}", what)
+        raise DriverError(
+            "OSR-MYSQL-058",
+            f"'{target}' is referred to by a foreign key that the account cannot see, so nothing was changed",
+            hint="let the account see the table with that foreign key, or use another mode",
+        ) from error
 
 
 def report(row: CommitRow, done: Changed, **details: Any) -> Report:

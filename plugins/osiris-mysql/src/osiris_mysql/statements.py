@@ -33,7 +33,7 @@ _SETTINGS: Final = (
     "wait_timeout = 1800",
 )
 _VALUE: Final = frozenset({1048, 1264, 1265, 1292, 1366, 1367, 1406, 1411, 1416, 1690, 3140, 3141, 3156, 1301, 1071})
-_CONSTRAINT: Final = frozenset({1022, 1062, 1169, 1216, 1217, 1451, 1452, 1557, 1586, 1644, 3819, 4025})
+_CONSTRAINT: Final = frozenset({1022, 1062, 1169, 1216, 1217, 1451, 1452, 1557, 1586, 1644, 1701, 3730, 3819, 4025})
 _ROW: Final = re.compile(r"\bat row (\d+)")
 _OURS: Final = (
     (re.compile(r"`[^`]+`\.`_osiris_(?:new|stage)_[0-9a-f]+`\.`([^`]*)`"), r"'\1'"),

@@ -9,45 +9,35 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 from arro3.core import Schema
 
-from osiris_core.api import Column, ConnectionUnusable, DriverError, OsirisError, Receipt, Report, Stage
+from osiris_core.api import ConnectionUnusable, DriverError, OsirisError, Receipt, Report, Stage
 from osiris_mysql import loads
-from osiris_mysql.cells import Pair, pairs_of
 from osiris_mysql.incoming import row_columns, row_engine
 from osiris_mysql.loads import CommitRow
-from osiris_mysql.publish import Changed, Publisher, exchange, report
-from osiris_mysql.staging import PART, ROW, Sender
-from osiris_mysql.statements import change, ident, number, open_writing
-from osiris_mysql.table import (
-    Dialect,
-    Table,
-    column_definition,
-    create_statement,
-    dialect,
-    key_index,
-    make_plan,
-    read_table,
+from osiris_mysql.look import (
+    Look,
+    add_columns,
+    in_utc,
+    index_stage,
+    key_names,
+    look_at,
+    require_unchanged,
+    stage_statement,
+    swaps,
 )
-from osiris_mysql.types_out import ZONED
+from osiris_mysql.publish import Changed, Publisher, exchange, report
+from osiris_mysql.staging import Sender
+from osiris_mysql.statements import change, ident, number, open_writing
+from osiris_mysql.table import create_statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from osiris_core.api import Dataset, DriverContext, LoadPlan, LoadState, Stream
+    from osiris_core.api import Dataset, DriverContext, LoadState, Stream
     from osiris_core.api import Schema as AnySchema
     from osiris_mysql.session import Session
     from osiris_mysql.writer_config import Writer
 
 _RECOVERY_SECONDS: Final = 15.0
-
-
-@attrs.frozen(kw_only=True)
-class _Look:
-    """What was found before anything was done: the table, and how the rows go into it."""
-
-    table: Table | None
-    plan: LoadPlan
-    words: Dialect
-    pairs: tuple[Pair, ...]
 
 
 @attrs.define(kw_only=True)
@@ -60,7 +50,7 @@ class _State:
     session: Session
     engine: Any
     schema: Schema
-    look: _Look
+    look: Look
     token: str
     swaps: bool
     way: str = ""
@@ -98,7 +88,7 @@ class WriterDriver:
             with closing(row_engine(ctx)) as engine:
                 columns = row_columns(engine, Schema.from_arrow(schema), config.table)
             with closing(open_writing(ctx)) as session:
-                _look(session, config, columns)
+                look_at(session, config, columns)
         return {}
 
     def begin(self, *, step_id: str, config: Writer, schema: AnySchema, ctx: DriverContext) -> Stage:
@@ -113,7 +103,7 @@ class WriterDriver:
                 published = loads.find_load(session, ctx.load_id, config.table)
                 if published is not None:
                     return Stage(load_id=ctx.load_id, target=config.table, published=published)
-                look = _look(session, config, columns)
+                look = look_at(session, config, columns)
             state = _State(
                 step_id=step_id,
                 config=config,
@@ -123,7 +113,7 @@ class WriterDriver:
                 schema=arrow,
                 look=look,
                 token=loads.new_token(ctx.load_id),
-                swaps=_swaps(config, look),
+                swaps=swaps(config, look),
             )
             held.pop_all()  # the stage holds them now
         stage = Stage(load_id=ctx.load_id, target=config.table, state=state)
@@ -143,12 +133,12 @@ class WriterDriver:
         if not loads.hold(session, loads.token_lock(state.token), 0):
             raise DriverError("OSR-MYSQL-059", f"{what}: the lock of a new load is taken")
         if not state.swaps:
-            change(session, _stage_statement(state.landing, look), what)
+            change(session, stage_statement(state.landing, look), what)
         elif look.table is None:
             change(session, create_statement(state.landing, look.plan, config, look.words), what)
         else:
             change(session, f"CREATE TABLE {ident(state.landing)} LIKE {ident(config.table)}", what)
-            _add_columns(session, state.landing, look.plan, what)
+            add_columns(session, state.landing, look.plan, what)
         state.way = _sender(state).way()
         published = "exchange" if state.swaps or look.plan.create else "transaction"
         state.ctx.emit("mysql.load_plan", table=config.table, sent_by=state.way, published_by=published)
@@ -197,21 +187,21 @@ class WriterDriver:
 
     def _change(self, state: _State, row: CommitRow) -> Report:
         session, config, look = state.session, state.config, state.look
-        self._require_unchanged(state)
+        require_unchanged(session, config, look)
         plan = look.plan
         target = loads.NEW + state.token if plan.create else config.table
         names = tuple(pair.target for pair in look.pairs)
         publisher = Publisher(
-            session, config, state.ctx, stage=state.landing, table=target, columns=names, keys=_keys(config, look)
+            session, config, state.ctx, stage=state.landing, table=target, columns=names, keys=key_names(config, look)
         )
         dropped = 0
         if not state.swaps:
-            self._index(state)
+            index_stage(session, state.landing, config, look)
             dropped = publisher.settle_keys(row.rows)
             row = attrs.evolve(row, rows=row.rows - dropped)
         details: dict[str, Any] = {"created": plan.create, "sent_by": state.way}
         details |= {"duplicates_dropped": dropped} if dropped else {}
-        details |= _in_utc(look)
+        details |= in_utc(look)
         done = self._transaction(state, publisher, row) if not (state.swaps or plan.create) else None
         if done is None:
             done = self._exchange(state, publisher, row)
@@ -221,7 +211,7 @@ class WriterDriver:
 
     def _transaction(self, state: _State, publisher: Publisher, row: CommitRow) -> Changed:
         # It ends transactions, and shows nobody anything but a column without values.
-        _add_columns(state.session, state.config.table, state.look.plan, f"adding columns to '{state.config.table}'")
+        add_columns(state.session, state.config.table, state.look.plan, f"adding columns to '{state.config.table}'")
         return publisher.transaction(row)
 
     def _exchange(self, state: _State, publisher: Publisher, row: CommitRow) -> Changed:
@@ -237,26 +227,6 @@ class WriterDriver:
         old = None if state.look.table is None else loads.OLD + state.token
         deleted = exchange(session, state.ctx, attrs.evolve(row, token=state.token), new=new, old=old)
         return Changed(inserted=row.rows, deleted=deleted)
-
-    def _require_unchanged(self, state: _State) -> None:
-        """Refuse to go on when somebody has altered, made or dropped the table since ``begin``."""
-        now = read_table(state.session, state.config.table)
-        before = state.look.table
-        same = (now and now.definition) == (before and before.definition)
-        if not same or (now and before and now.bound != before.bound):
-            raise DriverError(
-                "OSR-MYSQL-063",
-                f"'{state.config.table}' has been altered, made or dropped while rows were staged for it",
-                retriable=True,
-            )
-
-    def _index(self, state: _State) -> None:
-        """Let keys be found in the stage: the table may have no index for them."""
-        keys = {key.casefold() for key in _keys(state.config, state.look)}
-        columns = [Column(pair.target, pair.type) for pair in state.look.pairs if pair.target.casefold() in keys]
-        if columns:
-            sql = f"ALTER TABLE {ident(state.landing)} ADD {key_index(columns)}"
-            change(state.session, sql, f"indexing the rows for '{state.config.table}'")
 
     def abort(self, stage: Stage) -> None:
         """Remove everything staged; what a lost connection leaves in doubt is settled by the next load."""
@@ -340,48 +310,6 @@ def _discard(session: Session, token: str) -> None:
     loads.release(session, loads.token_lock(token))
 
 
-def _look(session: Session, config: Writer, columns: tuple[Column, ...]) -> _Look:
-    table, words = read_table(session, config.table), dialect(session)
-    plan = make_plan(config, columns, table, words)
-    return _Look(table=table, plan=plan, words=words, pairs=pairs_of(plan.pairs))
-
-
-def _swaps(config: Writer, look: _Look) -> bool:
-    """Whether rows can be sent straight to a new table: an upsert has to look at their keys first."""
-    if look.table is None:
-        return config.mode != "upsert"
-    return config.mode == "replace" and look.table.bound is None
-
-
-def _keys(config: Writer, look: _Look) -> tuple[str, ...]:
-    """The key columns as the table names them."""
-    names = {pair.target.casefold(): pair.target for pair in look.pairs}
-    return tuple(names[key.casefold()] for key in config.primary_key or config.replace_keys or ())
-
-
 def _sender(state: _State) -> Sender:
     what = f"staging rows for '{state.config.table}'"
     return Sender(state.session, state.engine, state.landing, state.look.pairs, ctx=state.ctx, what=what)
-
-
-def _stage_statement(name: str, look: _Look) -> str:
-    """CREATE TABLE for a stage: the table's types, so that values are judged as the table would, and no key of its."""
-    lines = [
-        f"{ident(PART)} INT NOT NULL DEFAULT 0",
-        f"{ident(ROW)} BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY",
-        *(f"{ident(pair.target)} {pair.type.definition()} NULL" for pair in look.pairs),
-    ]
-    options = f"ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE {look.words.collation}"
-    return f"CREATE TABLE {ident(name)} ({', '.join(lines)}) {options}"
-
-
-def _add_columns(session: Session, table: str, plan: LoadPlan, what: str) -> None:
-    if plan.added:
-        added = ", ".join(f"ADD COLUMN {ident(one.name)} {column_definition(one.type)}" for one in plan.added)
-        change(session, f"ALTER TABLE {ident(table)} {added}", what)
-
-
-def _in_utc(look: _Look) -> dict[str, Any]:
-    """The columns whose moments are written as times of UTC without saying so in the type."""
-    named = [pair.target for pair in look.pairs if pair.kind.id == ZONED and pair.type.name == "datetime"]
-    return {"written_in_utc": named} if named else {}

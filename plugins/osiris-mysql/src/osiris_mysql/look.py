@@ -1,0 +1,94 @@
+"""What is known of a load before rows come: the target, the plan, and the tables that follow from them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from osiris_core.api import Column, DriverError
+from osiris_mysql.cells import Pair, pairs_of
+from osiris_mysql.staging import PART, ROW
+from osiris_mysql.statements import change, ident
+from osiris_mysql.table import Dialect, Table, column_definition, dialect, key_index, make_plan, read_table
+from osiris_mysql.types_out import ZONED
+
+if TYPE_CHECKING:
+    from osiris_core.api import LoadPlan
+    from osiris_mysql.session import Session
+    from osiris_mysql.writer_config import Writer
+
+
+@attrs.frozen(kw_only=True)
+class Look:
+    """What was found before anything was done: the table, and how the rows go into it."""
+
+    table: Table | None
+    plan: LoadPlan
+    words: Dialect
+    pairs: tuple[Pair, ...]
+
+
+def look_at(session: Session, config: Writer, columns: tuple[Column, ...]) -> Look:
+    """The target, and the plan for rows of ``columns`` (with DuckDB types); DriverError says what does not fit."""
+    table, words = read_table(session, config.table), dialect(session)
+    plan = make_plan(config, columns, table, words)
+    return Look(table=table, plan=plan, words=words, pairs=pairs_of(plan.pairs))
+
+
+def swaps(config: Writer, look: Look) -> bool:
+    """Whether rows can be sent straight to a new table: an upsert has to look at their keys first."""
+    if look.table is None:
+        return config.mode != "upsert"
+    return config.mode == "replace" and look.table.bound is None
+
+
+def key_names(config: Writer, look: Look) -> tuple[str, ...]:
+    """The key columns as the table names them."""
+    names = {pair.target.casefold(): pair.target for pair in look.pairs}
+    return tuple(names[key.casefold()] for key in config.primary_key or config.replace_keys or ())
+
+
+def stage_statement(name: str, look: Look) -> str:
+    """CREATE TABLE for a stage: the table's types, so that values are judged as the table would, and no key of its."""
+    lines = [
+        f"{ident(PART)} INT NOT NULL DEFAULT 0",
+        f"{ident(ROW)} BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY",
+        *(f"{ident(pair.target)} {pair.type.definition()} NULL" for pair in look.pairs),
+    ]
+    options = f"ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE {look.words.collation}"
+    return f"CREATE TABLE {ident(name)} ({', '.join(lines)}) {options}"
+
+
+def add_columns(session: Session, table: str, plan: LoadPlan, what: str) -> None:
+    """Add the plan's new columns to ``table``."""
+    if plan.added:
+        added = ", ".join(f"ADD COLUMN {ident(one.name)} {column_definition(one.type)}" for one in plan.added)
+        change(session, f"ALTER TABLE {ident(table)} {added}", what)
+
+
+def in_utc(look: Look) -> dict[str, Any]:
+    """The columns whose moments are written as times of UTC without saying so in the type."""
+    named = [pair.target for pair in look.pairs if pair.kind.id == ZONED and pair.type.name == "datetime"]
+    return {"writtenin_utc": named} if named else {}
+
+
+def index_stage(session: Session, stage: str, config: Writer, look: Look) -> None:
+    """Let keys be found in the stage: the table may have no index for them."""
+    keys = {key.casefold() for key in key_names(config, look)}
+    columns = [Column(pair.target, pair.type) for pair in look.pairs if pair.target.casefold() in keys]
+    if columns:
+        sql = f"ALTER TABLE {ident(stage)} ADD {key_index(columns)}"
+        change(session, sql, f"indexing the rows for '{config.table}'")
+
+
+def require_unchanged(session: Session, config: Writer, look: Look) -> None:
+    """Refuse to go on when somebody has altered, made or dropped the table since it was looked at."""
+    now, before = read_table(session, config.table), look.table
+    same = (now and now.definition) == (before and before.definition)
+    if not same or (now and before and now.bound != before.bound):
+        raise DriverError(
+            "OSR-MYSQL-063",
+            f"'{config.table}' has been altered, made or dropped while rows were staged for it",
+            retriable=True,
+        )

@@ -364,3 +364,22 @@ def test_statement_timeout(bench, own_mariadb):
     assert found(bench) == OLD
     settle(bench, way, load_id="a" * 32)
     say("upsert", "statement timeout", "before")
+
+
+@pytest.mark.parametrize("way", [APPEND, REPLACE, WAYS[3]], ids=lambda way: way.name)
+def test_a_lock_that_is_not_given_up(bench, way):
+    """Rows for an upsert, the whole table for others: what the server waits for is not ours to break."""
+    way.seed(bench)
+    bench.use(read_timeout=3.0)
+    other = bench.server.connect(bench.database, autocommit=False)
+    try:
+        other.cursor().execute("SELECT * FROM t FOR UPDATE" if way.name == "upsert" else "LOCK TABLES t WRITE")
+        with pytest.raises(DriverError) as caught:
+            bench.write("writer", NEW_SQL, table="t", load_id="a" * 32, **way.config)
+    finally:
+        other.close()
+    assert (caught.value.code, caught.value.retriable) == ("OSR-MYSQL-009", True)
+    assert found(bench) == OLD
+    assert [name for name in bench.tables() if name not in ("t", "_osiris_loads")] == []
+    settle(bench, way, load_id="a" * 32)
+    say(way.name, "a lock that is not given up", "before")

@@ -363,3 +363,15 @@ def test_a_row_too_long_for_a_packet(bench, mariadb):
     finally:
         mariadb.execute("SET GLOBAL local_infile = ON", "SET GLOBAL max_allowed_packet = 67108864")
     assert bench.tables() == []
+
+
+def test_what_is_read_can_be_written_and_is_the_same(bench):
+    """From table to table, through both components: same columns, same values."""
+    columns = ", ".join(f'CAST({_split(text)[0]} AS {kind}) AS "{kind}"' for kind, (_, text, _) in MADE.items())
+    bench.write("writer", f"SELECT 1 AS n, 0.1::FLOAT AS f, {columns}", table="t", mode="append")
+    bench.write_stream("writer", bench.read("extractor", table="t"), table="copy", mode="append")
+    assert bench.content("copy") == bench.content()
+    bench.sql("CREATE TABLE same LIKE t")
+    bench.write_stream("writer", bench.read("extractor", table="t"), table="same", mode="append")
+    assert bench.content("same") == bench.content()
+    assert bench.sql("CHECKSUM TABLE same")[0][1] == bench.sql("CHECKSUM TABLE t")[0][1]

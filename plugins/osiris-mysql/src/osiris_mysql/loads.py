@@ -145,9 +145,9 @@ def table_exists(session: Session, name: str) -> bool:
 
 def hold(session: Session, name: str, seconds: float, ctx: DriverContext | None = None) -> bool:
     """Get the lock ``name`` for the session within so many seconds; False when somebody else keeps it."""
-    left = seconds
+    left, most = seconds, min(_SLICE_SECONDS, session.connection.read_timeout / 2)
     while True:
-        part = min(left, _SLICE_SECONDS)
+        part = min(left, most)
         ((got,),) = session.run(f"SELECT GET_LOCK({text(name)}, {part:.1f})", "waiting for another load")
         if got == 1:
             return True

@@ -27,11 +27,8 @@ _SETTINGS: Final = (
     "sql_safe_updates = 0",
     "foreign_key_checks = 1",
     "unique_checks = 1",
-    "innodb_lock_wait_timeout = 60",
-    "lock_wait_timeout = 60",
-    # A transaction whose client is gone must not hold its locks for a day.
-    "wait_timeout = 1800",
 )
+_LOCK_SECONDS: Final = 60
 _VALUE: Final = frozenset({1048, 1264, 1265, 1292, 1366, 1367, 1406, 1411, 1416, 1690, 3140, 3141, 3156, 1301, 1071})
 _CONSTRAINT: Final = frozenset({1022, 1062, 1169, 1216, 1217, 1451, 1452, 1557, 1586, 1644, 1701, 3730, 3819, 4025})
 _ROW: Final = re.compile(r"\bat row (\d+)")
@@ -45,7 +42,10 @@ _OURS: Final = (
 
 def open_writing(ctx: DriverContext) -> Session:
     """A session for a load."""
-    return open_session(ctx.connection, sql_mode=WRITE_MODE, settings=_SETTINGS, local_infile=True)
+    # The server is to give up before this side takes its silence for a lost connection.
+    wait = max(1, int(min(_LOCK_SECONDS, ctx.connection.read_timeout / 2)))
+    locks = (f"innodb_lock_wait_timeout = {wait}", f"lock_wait_timeout = {wait}")
+    return open_session(ctx.connection, sql_mode=WRITE_MODE, settings=(*_SETTINGS, *locks), local_infile=True)
 
 
 def change(session: Session, sql: str, what: str) -> int:

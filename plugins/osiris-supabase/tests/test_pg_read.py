@@ -207,6 +207,17 @@ def test_an_error_amid_the_rows_ends_the_read(bench):
     assert caught.value.code == "OSR-PG-022"
 
 
+def test_a_read_that_is_given_up_ends_its_session_and_thread(bench):
+    config = bench.configured("extractor", {"query": "SELECT i AS i FROM generate_series(1, 3000000) AS i"})
+    outputs = bench.driver("extractor").run(step_id="s", config=config, inputs={}, ctx=bench.context("extractor"))
+    batches = outputs["df"].batches()
+    next(batches)
+    batches.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == "osiris-postgres"]
+    query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'osiris'"
+    assert any(bench.sql(query) == [(0,)] for _ in range(2000))
+
+
 def test_cancelling_ends_the_statement_on_the_server(bench):
     config = bench.configured("extractor", {"query": "SELECT count(*) AS n FROM generate_series(1, 10000000000) AS i"})
     ctx = bench.context("extractor")

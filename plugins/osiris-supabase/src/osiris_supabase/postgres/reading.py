@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,8 +48,9 @@ class _Noted:
 
     def batches(self) -> Generator[Any, None, None]:
         """The rows."""
-        for batch in self._rows.batches():
-            yield batch.with_schema(self.schema)
+        with closing(self._rows.batches()) as batches:
+            for batch in batches:
+                yield batch.with_schema(self.schema)
 
     def __arrow_c_schema__(self) -> object:
         return self.schema.__arrow_c_schema__()

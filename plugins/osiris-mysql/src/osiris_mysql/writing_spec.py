@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from osiris_core.api import Capability, ComponentSpec, DriverSpec, Example, Role
-from osiris_mysql.errors import CONNECTING, WRITING
+from osiris_mysql.errors import CONNECTING, READING, WRITING
 from osiris_mysql.writer_config import Writer
+
+_SERVER: Final = tuple(one for one in READING if one.code in ("OSR-MYSQL-020", "OSR-MYSQL-022", "OSR-MYSQL-025"))
+"""What a server says to readers and writers alike."""
 
 WRITER: Final = ComponentSpec(
     name="mysql.writer",
@@ -34,7 +37,7 @@ WRITER: Final = ComponentSpec(
         "'append' adds the rows again when the pipeline runs again.",
         "A timestamp with a time zone goes into a new table as a DATETIME(6) of UTC.",
     ),
-    errors=(*CONNECTING, *WRITING),
+    errors=(*CONNECTING, *_SERVER, *WRITING),
 )
 
 DRIVER: Final = DriverSpec(

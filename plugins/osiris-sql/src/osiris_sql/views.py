@@ -87,10 +87,13 @@ def _column(cells: Cells, data: Sequence[np.ndarray[Any, Any]], words: Sequence[
         for number, one in enumerate(words):
             here = cells.second if number else ~cells.second
             heads[here] = one[starts[here]]
-    np.bitwise_and(heads.view("<u4").reshape(rows, 3), _MASKS[np.minimum(lengths, _INLINE)], out=views[:, 1:])
-    # A long cell keeps its first four bytes, and says where the rest is.
-    (long,) = np.nonzero(lengths > _INLINE)
-    if len(long):
+    least, most = (int(lengths.min()), int(lengths.max())) if rows else (0, 0)
+    # What is left of a cell's first twelve bytes; one mask for all where it is the same for all.
+    kept = _MASKS[min(most, _INLINE)] if least == most else _MASKS.take(np.minimum(lengths, _INLINE), axis=0)
+    np.bitwise_and(heads.view("<u4").reshape(rows, 3), kept, out=views[:, 1:])
+    if most > _INLINE:
+        # A long cell keeps its first four bytes, and says where the rest is.
+        (long,) = np.nonzero(lengths > _INLINE)
         views[long, 2] = 0 if cells.second is None else cells.second[long]
         views[long, 3] = starts[long]
     sizes = np.array([len(one) for one in data], dtype=np.int64)

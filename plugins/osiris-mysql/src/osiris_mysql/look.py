@@ -70,7 +70,7 @@ def add_columns(session: Session, table: str, plan: LoadPlan, what: str) -> None
 def in_utc(look: Look) -> dict[str, Any]:
     """The columns whose moments are written as times of UTC without saying so in the type."""
     named = [pair.target for pair in look.pairs if pair.kind.id == ZONED and pair.type.name == "datetime"]
-    return {"writtenin_utc": named} if named else {}
+    return {"written_in_utc": named} if named else {}
 
 
 def index_stage(session: Session, stage: str, config: Writer, look: Look) -> None:

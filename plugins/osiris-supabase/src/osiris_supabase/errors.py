@@ -9,9 +9,13 @@ from osiris_core.api import ErrorEntry
 SERVER: Final = (
     ErrorEntry("OSR-PG-001", "the database server cannot be reached", "check host, port and network of the dsn"),
     ErrorEntry("OSR-PG-002", "the server refuses user or password", "check the dsn's user and password"),
-    ErrorEntry("OSR-PG-003", "the connection to the server was lost", "run again; the target is as it was"),
+    ErrorEntry("OSR-PG-003", "the connection to the server was lost", "run again; what was loaded is not loaded twice"),
     ErrorEntry("OSR-PG-004", "no encrypted connection as asked for", "check 'tls' and 'ca_file' of the connection"),
-    ErrorEntry("OSR-PG-005", "the dsn is unusable", "dsn: a URL that begins with postgresql:// and names user, password, host and database"),
+    ErrorEntry(
+        "OSR-PG-005",
+        "the dsn is unusable",
+        "dsn: a URL that begins with postgresql:// and names user, password, host and database",
+    ),
     ErrorEntry("OSR-PG-006", "the server does not let this session in", "check the dsn's database and user"),
     ErrorEntry("OSR-PG-007", "the server is not one that can be used", "use PostgreSQL 14 or newer, encoded in UTF8"),
     ErrorEntry("OSR-PG-008", "the role is not allowed to do this", "GRANT it what the message names"),

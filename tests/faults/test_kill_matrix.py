@@ -223,6 +223,7 @@ def staged(folder: Path) -> list[str]:
     return files + [str(t) for t in tables]
 
 
+@pytest.mark.extra
 @pytest.mark.parametrize("point", RUNTIME_POINTS)
 @pytest.mark.parametrize("destination", DESTINATIONS, ids=lambda d: d.name)
 def test_killed(destination: Destination, point: str, laid_out: Callable[[Destination], Path]) -> None:
@@ -252,6 +253,7 @@ def test_killed(destination: Destination, point: str, laid_out: Callable[[Destin
     assert destination.read(folder) == twice
 
 
+@pytest.mark.extra
 @pytest.mark.parametrize("action", ["interrupt", "full", "raise", "retry"])
 @pytest.mark.parametrize("destination", DESTINATIONS, ids=lambda d: d.name)
 def test_failed(destination: Destination, action: str, laid_out: Callable[[Destination], Path]) -> None:

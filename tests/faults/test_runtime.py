@@ -42,6 +42,7 @@ def assert_converged(shop):
     assert not list(shop.folder.glob("logs/.scratch/*"))
 
 
+@pytest.mark.extra
 @pytest.mark.slow
 @pytest.mark.parametrize("step", ["first", "second"])
 @pytest.mark.parametrize("point", RUNTIME_POINTS)
@@ -70,6 +71,7 @@ def test_killed_at_a_point(remote_shop, point, step):
     assert shop.stored("first")[1] == 2, "after a success, a run is a new load"
 
 
+@pytest.mark.extra
 @pytest.mark.slow
 @pytest.mark.parametrize("point", [point for point in RUNTIME_POINTS if point != "before_status"])
 def test_failed_at_a_point(remote_shop, point):

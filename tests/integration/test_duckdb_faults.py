@@ -99,6 +99,7 @@ def left_in(project):
     return sorted(path.name for path in project.iterdir() if path.name not in belongs)
 
 
+@pytest.mark.extra
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("mode", "point"),
@@ -125,6 +126,7 @@ def test_killed_at_any_point_the_table_is_as_before_or_after_and_running_again_c
     assert rows(project) == expected  # a new load after a success
 
 
+@pytest.mark.extra
 @pytest.mark.slow
 @pytest.mark.parametrize("action", ["raise", "full", "interrupt"])
 @pytest.mark.parametrize("point", ["duckdb.begun", "duckdb.before_commit"])

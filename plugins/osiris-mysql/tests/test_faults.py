@@ -131,6 +131,7 @@ def osiris(folder, bench, failpoint=None):
     )
 
 
+@pytest.mark.extra
 @pytest.mark.parametrize(
     ("way", "point"), [pytest.param(way, point, id=f"{way.name}-{point}") for way in WAYS for point in way.points]
 )
@@ -149,6 +150,7 @@ def test_killed(bench, tmp_path, way, point):
     say(way.name, f"kill -9 at {point}", "after" if point in DONE else "before")
 
 
+@pytest.mark.extra
 @pytest.mark.parametrize("way", [APPEND, REPLACE], ids=lambda way: way.name)
 @pytest.mark.parametrize("action", ["interrupt", "full", "retry"])
 def test_failed(bench, tmp_path, way, action):

@@ -90,6 +90,7 @@ def left_over(bench):
     return found
 
 
+@pytest.mark.extra
 @pytest.mark.parametrize(("mode", "point"), CELLS, ids=[f"{mode}-{point}" for mode, point in CELLS])
 def test_killed(bench, project, mode, point, capsys):
     folder, after, dsn = project(mode), MODES[mode][1], bench.server.dsn(database=bench.database)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import threading
 
+import duckdb
 import pyarrow as pa
 import pytest
-from arro3.core import RecordBatch, Schema
+from arro3.core import RecordBatch, Schema, Table
 
 from osiris_core.api import Cancelled, DriverError, LoadState, OsirisError, rows
+from osiris_supabase.postgres.begin import begin
+from osiris_supabase.postgres.failures import ServerFailure
+from osiris_supabase.postgres.loads import CommitRow, add_load
+from osiris_supabase.postgres.stage import writing_session
 from tests.servers.cutproxy import CutProxy
 
 COUNT = 20_000
@@ -273,9 +278,110 @@ def test_state_is_noted_with_the_load(bench):
     config = bench.configured("writer", {"table": "t", "mode": "append"})
     ctx = bench.context("writer")
     assert driver.read_state(step_id="s", config=config, key="k", ctx=ctx) is None
+    with pytest.raises(DriverError, match=r"no table 'public\.t' yet") as caught:
+        driver.write_state(step_id="s", config=config, state=LoadState(key="k", text='{"a":1}'), ctx=ctx)
+    assert caught.value.code == "OSR-PG-030"
+    assert bench.sql("SELECT to_regclass('_osiris_loads')") == [(None,)]
+    bench.sql("CREATE TABLE t (id int4)")
     driver.write_state(step_id="s", config=config, state=LoadState(key="k", text='{"a":1}'), ctx=ctx)
     bench.sql("UPDATE _osiris_loads SET loaded_at = now() + interval '1 day'")  # the clock was ahead
     ctx = bench.context("writer")
     driver.write_state(step_id="s", config=config, state=LoadState(key="k", text='{"a":2}'), ctx=ctx)
     assert bench.driver("writer").read_state(step_id="s", config=config, key="k", ctx=ctx) == '{"a":2}'
     assert bench.driver("writer").read_state(step_id="s", config=config, key="other", ctx=ctx) is None
+    bench.sql("DROP TABLE t")
+    assert bench.driver("writer").read_state(step_id="s", config=config, key="k", ctx=ctx) is None
+
+
+def test_a_state_that_is_noted_while_another_is_waits_for_it_and_is_the_newest(bench):
+    """Else two could have one time, or the first to end the later one."""
+    bench.sql("CREATE TABLE t (id int4)")
+    driver, config = bench.driver("writer"), bench.configured("writer", {"table": "t", "mode": "append"})
+
+    def note(number):
+        state = LoadState(key="k", text=f'{{"a":{number}}}')
+        driver.write_state(step_id="s", config=config, state=state, ctx=bench.context("writer"))
+
+    note(1)
+    session = writing_session(bench.context("writer"))
+    other = threading.Thread(target=note, args=(3,))
+    try:
+        begin(session, bench.connection, read_only=False)
+        row = CommitRow(load_id="f" * 32, manifest_hash="0", step="s", target="public.t", mode="state", rows=0,
+                        checksum=None, state=LoadState(key="k", text='{"a":2}'))  # fmt: skip
+        assert add_load(session, "public", row)
+        other.start()
+        waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        waited = any(bench.sql(waiting) == [(1,)] for _ in range(2000))
+        session.run("UPDATE _osiris_loads SET loaded_at = now() + interval '1 day' WHERE load_id = $1", "f" * 32)
+        session.commit()
+    finally:
+        session.close()
+        other.join()
+    assert waited
+    assert driver.read_state(step_id="s", config=config, key="k", ctx=bench.context("writer")) == '{"a":3}'
+
+
+def test_a_transaction_that_has_failed_is_not_taken_for_one_that_has_ended(bench):
+    session = writing_session(bench.context("writer"))
+    try:
+        begin(session, bench.connection, read_only=False)
+        with pytest.raises(ServerFailure):
+            session.run("SELECT 1 / 0")
+        with pytest.raises(DriverError, match="undone"):
+            session.commit()
+    finally:
+        session.close()
+
+
+@pytest.mark.parametrize("mode", ["append", "upsert", "delete_insert"])
+def test_two_first_loads_of_one_table_follow_one_another(bench, mode):
+    keys = {"append": {}, "upsert": {"primary_key": ["id"]}, "delete_insert": {"replace_keys": ["id"]}}[mode]
+    two_at_once(bench, mode, keys, "SELECT i::INTEGER AS id, 'a' AS name FROM range(100) AS r(i)")
+    assert bench.sql("SELECT count(*) FROM t") == [(200 if mode == "append" else 100,)]
+    assert bench.sql("SELECT count(*) FROM _osiris_loads") == [(2,)]
+
+
+def test_two_loads_that_add_one_column_follow_one_another(bench):
+    bench.sql("CREATE TABLE t (id int4)")
+    two_at_once(bench, "append", {"on_schema_change": "add_columns"}, "SELECT 1::INTEGER AS id, 'a' AS name")
+    assert bench.sql("SELECT * FROM t") == [(1, "a")] * 2
+
+
+def two_at_once(bench, mode, keys, sql):
+    """Two loads, the second of which has its first rows while the first has not ended."""
+    driver, table = bench.driver("writer"), duckdb.connect().sql(sql).to_arrow_table()
+    config = bench.configured("writer", {"table": "t", "mode": mode, **keys})
+    first, second = (
+        driver.begin(step_id="s", config=config, schema=table.schema, ctx=bench.context("writer")) for _ in range(2)
+    )
+    failed = []
+
+    def load():
+        try:
+            driver.publish(second, [driver.write(second, 0, Rows(table))])
+        except OsirisError as error:
+            failed.append(error)
+
+    other = threading.Thread(target=load)
+    try:
+        receipt = driver.write(first, 0, Rows(table))
+        other.start()
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+        assert any(bench.sql(waiting) != [(0,)] for _ in range(5000))
+        driver.publish(first, [receipt])
+    finally:
+        driver.abort(first)
+        other.join()
+        driver.abort(second)
+    assert failed == []
+
+
+class Rows:
+    """An Arrow table as a dataset of batches."""
+
+    def __init__(self, table):
+        self._table = Table.from_arrow(table)
+
+    def batches(self):
+        yield from self._table.to_batches()

@@ -8,6 +8,8 @@ import pytest
 
 from osiris_core.api import Cancelled, DriverError, OsirisError, Window
 from osiris_core.run.cstream import Pull
+from osiris_supabase.postgres.begin import begin
+from osiris_supabase.postgres.extractor import reading_session
 from tests.bench import tuples
 
 
@@ -109,6 +111,102 @@ def tuples_of(batch):
 def test_a_window_is_compared_as_the_cursors_own_type(orders, source, cursor, lower, upper, expected):
     found = orders.read("extractor", window=Window(cursor=cursor, lower=lower, upper=upper), **source)
     assert sorted(row[0] for row in tuples(found)) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "lower", "upper"),
+    [
+        ("char(5)", ["a", "a\t", "b", "c"], "a    ", "c    "),
+        ("char(5)", ["a", "b", "b", "c"], "b    ", None),
+        ("varchar(5)", ["a", "b ", "b  "], "b ", None),
+        ("name", ["a", "B"], "a", None),
+        ('"char"', ["a", "B"], "B", "a"),
+        ("bytea", ["\\x00ff", "\\x61", "\\x3631"], "61", None),
+        ("bytea", ["\\x00ff", "\\x61", "\\x3631"], "00ff", "61"),
+        ("uuid", ["0" * 31 + "9", "a" * 32, "f" * 32], "aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa", None),
+        ("numeric(9,2)", ["9", "10", "100"], "10.00", "100"),
+        ("oid", ["9", "10", "4294967295"], "10", None),
+        ("real", ["0.1", "0.2", "10"], "0.2", None),
+    ],
+)
+def test_rows_of_a_window_are_those_that_are_within_it_once_read(bench, kind, values, lower, upper):
+    """A full read, sorted out here by the values that arrive, is the witness."""
+    listed = ", ".join(f"({at}, $q${value}$q$)" for at, value in enumerate(values))
+    bench.sql(
+        f"CREATE TABLE t (id int4, v {kind}); INSERT INTO t SELECT i, v::{kind} FROM (VALUES {listed}) AS r(i, v)"
+    )
+    bench.sql("INSERT INTO t VALUES (99, NULL)")
+
+    def value(text):
+        if kind == "bytea":
+            return bytes.fromhex(text)
+        return float(text) if kind in ("numeric(9,2)", "oid", "real") else text.encode()
+
+    def seen(arrived):
+        if isinstance(arrived, bytes):
+            return arrived
+        return arrived.encode() if isinstance(arrived, str) else round(float(arrived), 6)
+
+    everything = [(number, seen(v)) for number, v in bench.rows("extractor", table="t") if v is not None]
+    expected = [number for number, v in everything if v >= value(lower) and (upper is None or v < value(upper))]
+    assert 0 < len(expected) < len(values)
+    found = tuples(bench.read("extractor", table="t", window=Window(cursor="v", lower=lower, upper=upper)))
+    assert sorted(row[0] for row in found) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "named"),
+    [
+        ("numeric", "1", "numeric"),
+        ("numeric(50,2)", "1", r"numeric\(50,2\)"),
+        ("xid8", "1", "xid8"),
+        ("mood", "sad", "mood"),
+        ("timetz", "01:00:00+02", "time with time zone"),
+        ("interval", "1 day", "interval"),
+        ("inet", "10.0.0.1", "inet"),
+        ("int4range", "[1,2)", "int4range"),
+        ("bit(3)", "101", r"bit\(3\)"),
+        ("int4[]", "{1}", r"integer\[\]"),
+        ("boolean", "true", "boolean"),
+        ("money", "1", "money"),
+        ("jsonb", "1", "jsonb"),
+    ],
+)
+@pytest.mark.parametrize("lower", [None, "1"])
+def test_a_cursor_whose_order_is_lost_on_the_way_is_refused(bench, kind, value, named, lower):
+    bench.sql("CREATE TYPE mood AS ENUM ('sad', 'happy')")
+    bench.sql(f"CREATE TABLE t (v {kind}); INSERT INTO t VALUES ('{value}')")
+    for source in ({"table": "t"}, {"query": "SELECT v FROM t"}):
+        with pytest.raises(DriverError, match=f"'v' is of type {named},") as caught:
+            bench.read("extractor", window=Window(cursor="v", lower=lower), **source)
+        assert caught.value.code == "OSR-PG-029"
+
+
+def test_a_cursor_that_special_values_make_a_text_is_refused(bench):
+    bench.sql("CREATE TABLE t AS SELECT DATE 'infinity' AS d, 1::numeric(5,2) AS n")
+    for cursor in ("d", "n"):
+        with pytest.raises(DriverError) as caught:
+            bench.read("extractor", table="t", special_values="text", window=Window(cursor=cursor, lower="1"))
+        assert caught.value.code == "OSR-PG-029"
+
+
+@pytest.mark.parametrize(("kind", "bound"), [("bytea", "xyz"), ("int4", "one"), ("date", "tomorrow-ish")])
+def test_a_bound_that_is_no_value_of_the_cursor_is_an_error(bench, kind, bound):
+    bench.sql(f"CREATE TABLE t (v {kind}); INSERT INTO t VALUES (NULL)")
+    with pytest.raises(DriverError) as caught:
+        bench.read("extractor", table="t", window=Window(cursor="v", lower=bound))
+    assert caught.value.code == "OSR-PG-022"
+
+
+def test_nothing_is_compiled_while_rows_are_read(bench):
+    bench.sql(f"ALTER DATABASE {bench.database} SET jit = on")
+    session = reading_session(bench.context("extractor"))
+    try:
+        begin(session, bench.connection, read_only=True)
+        assert session.rows("SHOW jit") == [("off",)]
+    finally:
+        session.close()
+        bench.sql(f"ALTER DATABASE {bench.database} RESET jit")
 
 
 def test_a_cursor_that_is_no_column_is_named(orders):

@@ -44,6 +44,8 @@ def check(bench, timeout=10.0):
         ({"dsn": SecretStr("x"), "tls": "verify-full"}, "needs 'ca_file'"),
         ({"dsn": SecretStr("x"), "tls": "require", "ca_file": "a"}, "not looked at"),
         ({"url": "https://a.co", "key": SecretStr("k"), "tls": "require"}, "needs 'dsn'"),
+        ({"url": "https://a.co", "key": SecretStr("k"), "statement_timeout": 5}, "'statement_timeout' is for the data"),
+        ({"url": "https://a.co", "key": SecretStr("k"), "lock_timeout": 5}, "'lock_timeout' is for the data"),
     ],
 )
 def test_a_connection_that_cannot_be_meant(config, said):
@@ -61,6 +63,8 @@ def test_a_connection_that_cannot_be_meant(config, said):
         (f"postgresql://u:{CANARY}#x@db/x", "#"),
         (f"postgresql://u:{CANARY}@db:99999/x", "no URL"),
         (f"postgresql://u:{CANARY}@db/x?options=-crole%3Dpostgres", "may have the options"),
+        (f"postgresql://u:{CANARY}@db/x?connect_timeout=3", "may have the options"),
+        (f"postgresql://u:{CANARY}@db/x?application_name=a", "may have the options"),
         (f"postgresql://u:{CANARY}@db/x?sslmode=prefer", "sslmode"),
         (f"postgresql://u:{CANARY}@db/x?sslmode=verify-full", "ca_file"),
         (f"postgresql://u:{CANARY}@a,b/x", "several hosts"),
@@ -102,6 +106,12 @@ def test_what_keeps_a_session_from_coming_about(bench, change, code, category):
     assert CANARY not in caught.value.message
     health = check(bench)
     assert (health.ok, health.category) == (False, category)
+
+
+def test_the_environment_sets_nothing(bench, monkeypatch):
+    for name, value in {"PGOPTIONS": "-c search_path=nowhere", "PGTARGETSESSIONATTRS": "standby"}.items():
+        monkeypatch.setenv(name, value)
+    assert bench.rows("extractor", query="SELECT current_schema() AS s") == [("public",)]
 
 
 def test_a_database_and_a_port_that_are_not_there(bench):

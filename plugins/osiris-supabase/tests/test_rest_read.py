@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 
 import duckdb
 import pytest
 
 from osiris_core.api import DriverError, InvalidInput, Window
+from osiris_supabase.rest.client import RestClient
 from tests.bench import tuples, types
 from tests.servers.rest_bench import ANON, SECRET, SERVICE, rest, standin, standin_database
 
@@ -299,6 +301,23 @@ def test_rows_nobody_asks_for_leave_nothing_open(rest):
     rest.driver("extractor").run(
         step_id="step", config=rest.configured("extractor", {"table": "t"}), inputs={}, ctx=ctx
     )
+
+
+def test_a_read_that_fails_where_its_rows_are_used_ends_its_requests_at_once(rest):
+    numbers(rest, 2000)
+    config = rest.configured("extractor", {"table": "t"})
+    outputs = rest.driver("extractor").run(step_id="s", config=config, inputs={}, ctx=rest.context("extractor"))
+    batches = outputs["df"].batches()
+    next(batches)
+
+    def still_open():
+        return [one for one in gc.get_objects() if type(one) is RestClient and not one._client.is_closed]
+
+    assert len(still_open()) == 1
+    with pytest.raises(ValueError, match="elsewhere") as caught:
+        batches.throw(ValueError("elsewhere"))
+    assert still_open() == []
+    assert caught.value.__traceback__ is not None  # which keeps the frames, and so what they hold
 
 
 def test_bind_tells_the_columns_without_reading_rows(rest):

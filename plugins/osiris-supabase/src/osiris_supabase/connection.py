@@ -12,6 +12,7 @@ from osiris_core.api import Problem, Secret, config, field
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 """Hosts that are this machine: the only ones that may be reached without TLS unless that is stated."""
 
+_LOCK_SECONDS: Final = 60.0
 _IDENTIFIER: Final = r"[^\x00-\x1f\x7f]{1,63}"
 _HOST: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9A-Fa-f:]+")
 
@@ -73,7 +74,7 @@ class SupabaseConnection:
         override="allowed",
     )
     lock_timeout: float = field(
-        default=60.0,
+        default=_LOCK_SECONDS,
         doc="Seconds to wait for a table that another session holds, before the step fails and may be retried.",
         minimum=1,
         maximum=3600,
@@ -93,7 +94,9 @@ class SupabaseConnection:
         if self.url is not None and (wrong := _wrong_url(self.url)):
             yield Problem(field=("url",), message=wrong, hint="url: https://<project>.supabase.co")
         if self.dsn is None:
-            for name, value in (("tls", self.tls), ("ca_file", self.ca_file)):
+            waits = None if self.lock_timeout == _LOCK_SECONDS else self.lock_timeout
+            given = {"tls": self.tls, "ca_file": self.ca_file, "statement_timeout": self.statement_timeout}
+            for name, value in {**given, "lock_timeout": waits}.items():
                 if value is not None:
                     yield Problem(field=(name,), message=f"'{name}' is for the database connection: it needs 'dsn'")
         if self.tls in ("verify-ca", "verify-full") and self.ca_file is None:

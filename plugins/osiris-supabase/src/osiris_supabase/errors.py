@@ -40,6 +40,9 @@ READING: Final = (
     ErrorEntry("OSR-PG-026", "the query calls a function that may change something", "leave the function out"),
     ErrorEntry("OSR-PG-027", "the query's parameters do not fit", "give each placeholder one value of its type"),
     ErrorEntry("OSR-PG-028", "the server sent rows that make no sense", "report this as a defect"),
+    ErrorEntry(
+        "OSR-PG-029", "the cursor has no order to read by", "choose another, or cast it in a query: v::numeric(38,6)"
+    ),
 )
 
 WRITING: Final = (

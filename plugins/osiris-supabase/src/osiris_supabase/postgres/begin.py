@@ -20,6 +20,7 @@ _SETTINGS: Final = {
     "standard_conforming_strings": "on",
     "xmloption": "content",
     "idle_in_transaction_session_timeout": "0",
+    "jit": "off",  # a cancel that comes while it compiles is lost, and the statement goes on
 }
 
 

@@ -20,7 +20,7 @@ TRANSACTION_POOLER_PORT: Final = 6543
 """The port on which Supabase's pooler hands out a server for one transaction only."""
 
 _MODES: Final = ("disable", "require", "verify-ca", "verify-full")
-_OPTIONS: Final = frozenset({"sslmode", "pgbouncer", "connect_timeout", "application_name", "host", "port"})
+_OPTIONS: Final = frozenset({"sslmode", "pgbouncer", "host", "port"})
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -59,6 +59,9 @@ class Endpoint:
             "sslcertmode": "disable",
             "gssencmode": "disable",
             "passfile": "/dev/null",
+            "hostaddr": "",
+            "options": "",
+            "target_session_attrs": "any",
             "client_encoding": "utf8",
             "application_name": "osiris",
             "keepalives_idle": 30,

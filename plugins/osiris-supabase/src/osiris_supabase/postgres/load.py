@@ -45,6 +45,11 @@ class Load:
             self._lock()
         target = find_target(session, self._place)
         self.plan = make_plan(config, self._columns, target, self._place)
+        if (self.plan.create or self.plan.added) and config.mode != "replace":
+            # Another load may be about to make the same: who comes second finds it made.
+            self._lock()
+            target = find_target(session, self._place)
+            self.plan = make_plan(config, self._columns, target, self._place)
         if self.plan.create:
             self._create()
             target = find_target(session, self._place)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from osiris_core.api import LoadState
     from osiris_supabase.postgres.session import Session
     from osiris_supabase.postgres.target import Place
+
+_LOCK: Final = "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended($1, 0))"
 
 
 @attrs.frozen(kw_only=True)
@@ -59,7 +61,7 @@ def has_loads(session: Session, schema: str) -> bool:
 
 def create_loads(session: Session, schema: str, *, create_schema: bool) -> None:
     """Make the table, and the schema where it may, one session after the other."""
-    session.rows("SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended($1, 0))", "osiris:loads")
+    session.rows(_LOCK, "osiris:loads")
     if create_schema and not session.rows("SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1", schema):
         session.run(f"CREATE SCHEMA IF NOT EXISTS {quote_identifier(schema)}")
     if not has_loads(session, schema):
@@ -83,6 +85,9 @@ def add_load(session: Session, schema: str, row: CommitRow) -> bool:
     the server's clock says.
     """
     table = loads_table(schema)
+    if row.state is not None:
+        # One after the other until their ends, so that the later one sees the time of the one before.
+        session.rows(_LOCK, f"osiris:state:{schema}:{row.state.key}")
     after = f"(SELECT max(loaded_at) + interval '1 microsecond' FROM {table} WHERE state_key = $8)"
     return bool(
         session.run(

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from osiris_core.api import DriverError, placeholders, quote_identifier, rewrite
+from osiris_supabase.postgres.cursor import window_conditions
 from osiris_supabase.postgres.failures import ServerFailure
 from osiris_supabase.postgres.fence import check_functions, check_one_condition, check_shape, check_text
-from osiris_supabase.postgres.types_in import TEXTS, ColumnPlan, column_plan
+from osiris_supabase.postgres.types_in import ColumnPlan, column_plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,7 +64,7 @@ def make_select(
     else:
         sql = _table_sql(session, config, schema, what, part)
     if window is not None:
-        sql = _windowed(session, sql, window, what)
+        sql = _windowed(session, sql, window, config, what)
     if config.limit is not None:
         sql = f"SELECT * FROM (\n{sql}\n) AS osiris_rows LIMIT {config.limit}"
     return Select(sql=sql, columns=_columns(session, sql, config, what), guarded=_guarded(session, config, schema))
@@ -156,25 +157,19 @@ def _literal(session: Session, value: Value) -> str:
             return session.literal(value)
 
 
-def _windowed(session: Session, sql: str, window: Window, what: str) -> str:
-    """``sql`` with the rows of the window only; bounds are compared as the cursor's own type, text byte by byte."""
-    if window.lower is None and window.upper is None:
-        return sql
+def _windowed(session: Session, sql: str, window: Window, config: Extractor, what: str) -> str:
+    """``sql`` with the rows of the window only."""
     described = _described(session, sql, what)
     names = [described.fname(at).decode() for at in range(described.nfields)]
     if window.cursor not in names:
         listed = ", ".join(f"'{name}'" for name in names)
         raise DriverError("OSR-PG-025", f"{what} has no column '{window.cursor}' for its cursor; it has {listed}")
-    oid = described.ftype(names.index(window.cursor))
-    ((kind,),) = session.rows("SELECT pg_catalog.format_type($1::oid, NULL)", oid)
-    column = quote_identifier(window.cursor)
-    if oid in TEXTS:
-        column, kind = f'{column} COLLATE "C"', "text"
-    conditions = [
-        f"{column} {operator} CAST({session.literal(bound)} AS {kind})"
-        for operator, bound in ((">=", window.lower), ("<", window.upper))
-        if bound is not None
-    ]
+    at = names.index(window.cursor)
+    as_text = config.special_values == "text"
+    kind = described.ftype(at), described.fmod(at)
+    conditions = window_conditions(session, *kind, window, specials_as_text=as_text, what=what)
+    if not conditions:
+        return sql
     return f"SELECT * FROM (\n{sql}\n) AS osiris_rows WHERE {' AND '.join(conditions)}"
 
 

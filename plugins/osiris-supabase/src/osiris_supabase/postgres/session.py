@@ -82,7 +82,9 @@ class Session:
         """End the transaction, deaf to cancellation: who is asked now cannot say any more what has become of it."""
         check, self._check = self._check, lambda: None
         try:
-            self.run("COMMIT")
+            # A transaction that has failed ends so, and without an error.
+            if self._result("COMMIT", ()).command_status == b"ROLLBACK":
+                raise DriverError("OSR-PG-012", "the server has undone the transaction instead of ending it")
         finally:
             self._check = check
 
@@ -109,7 +111,10 @@ class Session:
         self._expect(ExecStatus.COPY_OUT)
         get, buffer = self._pgconn.get_copy_data, bytearray()
         while True:
-            count, row = get(1)
+            try:
+                count, row = get(1)
+            except psycopg.Error as error:
+                raise lost("receiving rows", _first_line(error)) from None
             if count > 0:
                 buffer += row
                 if len(buffer) >= _OUT_BYTES:

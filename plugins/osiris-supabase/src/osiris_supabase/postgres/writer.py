@@ -133,25 +133,33 @@ class PostgresWriter:
             close_state(stage.state)
 
     def read_state(self, *, step_id: str, config: Writer, key: str, ctx: DriverContext) -> str | None:
-        """The newest state of ``key``."""
+        """The newest state of ``key``; None, too, when the table that it belongs to is gone."""
         del step_id
         session = writing_session(ctx)
         try:
             place = place_of(config, ctx.connection.schema)
             with _named(f"reading the state of '{place.shown}'"):
                 begin(session, ctx.connection, read_only=True)
-                return read_state(session, place.schema, key) if has_loads(session, place.schema) else None
+                if not has_loads(session, place.schema) or find_target(session, place) is None:
+                    return None
+                return read_state(session, place.schema, key)
         finally:
             session.close()
 
     def write_state(self, *, step_id: str, config: Writer, state: LoadState, ctx: DriverContext) -> None:
-        """Note a state as a commit row of its own."""
+        """Note a state as a commit row of its own; refused where there is no table yet."""
         session = writing_session(ctx)
         try:
             place = place_of(config, ctx.connection.schema)
             with _named(f"writing the state of '{place.shown}'"):
                 begin(session, ctx.connection, read_only=False)
-                create_loads(session, place.schema, create_schema=config.create_if_missing)
+                if find_target(session, place) is None:
+                    raise DriverError(
+                        "OSR-PG-030",
+                        f"there is no table '{place.shown}' yet, which the state would belong to",
+                        hint="say in the pipeline where the first load begins: `incremental: {initial: …}`",
+                    )
+                create_loads(session, place.schema, create_schema=False)
                 row = CommitRow(
                     load_id=ctx.load_id,
                     manifest_hash=ctx.manifest_hash,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from arro3.core import Array, DataType, RecordBatch
 
@@ -50,7 +50,7 @@ class RestReader:
         typed = cast_rows(plan, _cells(read, plan, ctx), ctx)
         assert isinstance(typed, BatchSource)
         schema = noted(typed.schema, read.plans)
-        return {"df": rows(schema, (batch.with_schema(schema) for batch in typed.batches()))}
+        return {"df": rows(schema, _with_schema(typed, schema))}
 
     def bind(
         self, *, step_id: str, config: Extractor, inputs: Mapping[str, AnySchema], ctx: DriverContext
@@ -133,6 +133,13 @@ def _cells(read: Read, plan: Plan, ctx: DriverContext) -> Generator[RecordBatch,
             reading.compare()
         except Refused as refused:
             raise_refusal(refused, what=read.what)
+
+
+def _with_schema(typed: BatchSource, schema: Any) -> Generator[RecordBatch, None, None]:
+    """The batches with the notes on their columns; who gives them up ends the requests at once."""
+    with closing(cast("Generator[RecordBatch, None, None]", typed.batches())) as batches:
+        for batch in batches:
+            yield batch.with_schema(schema)
 
 
 def _values(page: list[dict[str, Any]], plan: ColumnPlan, read: Read) -> list[str | None]:

@@ -96,6 +96,18 @@ def test_wide_rows_are_written_in_small_pieces(engine):
     assert max(sizes) < 40 << 20
 
 
+def test_rows_of_which_few_fit_into_memory(engine):
+    rows = table("SELECT repeat('y', 5_000_000 + i::INT) AS t FROM range(64) r(i)")
+    text = RowText(engine, rows.schema, [Cell(column="t", text="t")], PLAIN, code="X")
+    sizes = [len(chunk.data) for chunk in text.chunks(rows.to_batches())]
+    assert sum(sizes) == sum(5_000_001 + i for i in range(64))
+    assert text.rows == 64
+    # A value that does not fit by itself ends the load.
+    huge = table("SELECT repeat('y', 200_000_000) AS t")
+    with pytest.raises(DriverError, match="Out of Memory"):
+        list(RowText(engine, huge.schema, [Cell(column="t", text="t || t")], PLAIN, code="X").chunks(huge.to_batches()))
+
+
 def test_a_refused_value_is_named(engine):
     rows = table("SELECT i::DOUBLE / 7 AS d FROM range(20000) r(i) UNION ALL SELECT 'nan'::DOUBLE")
     cell = Cell(column="d", text="CAST(d AS VARCHAR)", guards=(Guard("d < 0", "is low"), Guard("isnan(d)", "is odd")))

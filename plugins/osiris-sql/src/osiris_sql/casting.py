@@ -11,12 +11,10 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
-import duckdb
-import nanoarrow
 from arro3.core import RecordBatch, Schema
-from nanoarrow._utils import NanoarrowException
 
 from osiris_core.api import DriverError, quote_identifier, rows
+from osiris_sql.engine import FAILURES, batches, open_engine, result_schema
 from osiris_sql.views import view_schema
 
 if TYPE_CHECKING:
@@ -24,18 +22,6 @@ if TYPE_CHECKING:
 
     from osiris_core.api import DriverContext, Stream
 
-BATCH_ROWS: Final = 16_384
-"""Rows in a batch that leaves DuckDB: larger ones are no faster, and wide rows would overflow Arrow's text offsets."""
-
-_CONFIG: Final[dict[str, Any]] = {
-    "autoinstall_known_extensions": False,
-    "autoload_known_extensions": False,
-    "allow_community_extensions": False,
-    "allow_unsigned_extensions": False,
-    "python_enable_replacements": False,
-    "enable_external_access": False,
-}
-_SESSION: Final = ("SET TimeZone = 'UTC'", "SET enable_progress_bar = false", "SET lock_configuration = true")
 _LEAST_MEMORY: Final = 64 << 20
 _MARK: Final = "OSIRIS-CELL"
 _MARKED: Final = re.compile(rf"{_MARK}:(?P<column>\d+):(?P<cell>.*)", re.DOTALL)
@@ -121,17 +107,14 @@ def _typed(
 
 def _query(connection: Any, plan: Plan, ctx: DriverContext, batch: RecordBatch) -> Generator[RecordBatch, None, None]:
     """The typed rows of one batch."""
-    stream = None
+    _register(connection, plan, batch)
     try:
-        stream = nanoarrow.c_array_stream(_Capsule(_result(connection, plan, _once(batch))))
-        for array in _arrays(stream):
-            yield RecordBatch.from_arrow(array)
-    except (duckdb.Error, NanoarrowException) as error:
+        with contextlib.closing(batches(connection, plan.sql())) as arrays:
+            for array in arrays:
+                yield RecordBatch.from_arrow(array)
+    except FAILURES as error:
         ctx.check()
         raise _failure(plan, error) from error
-    finally:
-        if stream is not None:
-            stream.release()
 
 
 def _failure(plan: Plan, error: Exception) -> DriverError:
@@ -143,50 +126,19 @@ def _failure(plan: Plan, error: Exception) -> DriverError:
 
 
 def _connect(ctx: DriverContext) -> Any:
-    config = dict(_CONFIG, threads=1, memory_limit=f"{max(ctx.memory_limit, _LEAST_MEMORY)}B")
-    config["temp_directory"] = str(ctx.scratch / "duckdb")
-    connection = duckdb.connect(config=config)
-    try:
-        for statement in _SESSION:
-            connection.execute(statement)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+    return open_engine(threads=1, memory_limit=max(ctx.memory_limit, _LEAST_MEMORY), scratch=ctx.scratch)
 
 
 def _typed_schema(connection: Any, plan: Plan) -> Schema:
     """What the typed rows look like; found by running the query over no cells."""
-    stream = nanoarrow.c_array_stream(_Capsule(_result(connection, plan, _once())))
-    try:
-        return Schema.from_arrow(stream.get_schema())
-    finally:
-        stream.release()
+    _register(connection, plan)
+    return result_schema(connection, plan.sql())
 
 
-def _once(*batches: RecordBatch) -> Generator[RecordBatch, None, None]:
-    yield from batches
+def _register(connection: Any, plan: Plan, *cells: RecordBatch) -> None:
+    """Let the query find ``cells``; registering them anew costs a third of what a relation over a relation does."""
+    connection.register("cells", rows(plan.raw_schema(), _each(*cells)))
 
 
-def _arrays(stream: Any) -> Generator[Any, None, None]:
-    with contextlib.suppress(StopIteration):
-        while True:
-            array = stream.get_next()
-            yield array
-
-
-def _result(connection: Any, plan: Plan, cells: Generator[RecordBatch, None, None]) -> object:
-    """The typed rows as an Arrow stream of small batches; the public ways to say how small go through pyarrow."""
-    # Registering anew costs a third of what a relation over a relation does.
-    connection.register("cells", rows(plan.raw_schema(), cells))
-    return connection.sql(plan.sql())._submit("stream", BATCH_ROWS).arrow_capsule()  # noqa: SLF001
-
-
-class _Capsule:
-    """An Arrow stream capsule as an object of the PyCapsule protocol."""
-
-    def __init__(self, capsule: object) -> None:
-        self._capsule = capsule
-
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        return self._capsule
+def _each(*cells: RecordBatch) -> Generator[RecordBatch, None, None]:
+    yield from cells

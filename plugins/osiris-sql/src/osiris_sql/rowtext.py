@@ -10,27 +10,27 @@ How a cell is written is the server's: SQL per column, given as :class:`Cell`.
 from __future__ import annotations
 
 import re
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
-import duckdb
-import nanoarrow
 import numpy as np
 from arro3.core import RecordBatch, Schema, Table
-from nanoarrow._utils import NanoarrowException
 
 from osiris_core.api import DriverError, quote_identifier
+from osiris_sql.engine import BATCH_ROWS, FAILURES, batches, engine_types, open_engine
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
-    from pathlib import Path
 
-PIECE_ROWS: Final = 16_384
+__all__ = ["Cell", "Chunk", "Form", "Guard", "RowText", "engine_types", "open_engine", "quoted", "sql_text"]
+
 PIECE_BYTES: Final = 8 << 20
-"""Rows and Arrow bytes that are written at a time: held in memory, and far below what a text column can hold."""
+"""Arrow bytes that are written at a time: held in memory, and far below what a text column can hold."""
 
 _LEAST_ROWS: Final = 64
 _REFUSED: Final = re.compile(r"osiris-refused:(\d+):(\d+):(.*)", re.DOTALL)
+_TOO_MUCH: Final = re.compile(r"Out of Memory|maximum total string size")
 _SHOWN: Final = 80
 
 
@@ -97,37 +97,8 @@ def sql_text(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def open_engine(*, threads: int, memory_limit: int, scratch: Path) -> Any:
-    """An in-memory DuckDB connection for statements of our own: nothing loads, the zone is UTC."""
-    connection = duckdb.connect(
-        config={
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-            "allow_community_extensions": False,
-            "allow_unsigned_extensions": False,
-            "python_enable_replacements": False,
-            "threads": max(1, threads),
-            "memory_limit": f"{memory_limit}B",
-            "temp_directory": str(scratch / "duckdb"),
-        }
-    )
-    try:
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.execute("SET enable_progress_bar = false")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def engine_types(connection: Any, schema: Schema) -> tuple[tuple[str, Any], ...]:
-    """The columns of rows of ``schema`` and their types as DuckDB sees them; ``duckdb.Error`` where it cannot."""
-    connection.register("osiris_shape", Table.from_batches([], schema=schema))
-    try:
-        relation = connection.sql("SELECT * FROM osiris_shape")
-        return tuple(zip(relation.columns, relation.types, strict=True))
-    finally:
-        connection.unregister("osiris_shape")
+class _TooMuch(Exception):
+    """Rows that cannot be held at the same time."""
 
 
 class RowText:
@@ -159,24 +130,30 @@ class RowText:
                 yield from self._written(piece)
 
     def _written(self, piece: RecordBatch) -> Iterator[Chunk]:
+        """The text of a piece, by halves where its rows are too wide to be held at the same time."""
+        try:
+            yield from self._at_once(piece)
+        except _TooMuch:
+            half = piece.num_rows // 2
+            yield from self._written(piece.slice(0, half))
+            yield from self._written(piece.slice(half))
+
+    def _at_once(self, piece: RecordBatch) -> Iterator[Chunk]:
         self._connection.register("osiris_piece", Table.from_batches([piece]))
         rows = 0
-        source: Any = None
         try:
-            # Small results keep the offsets of a text column within 32 bits.
-            result = self._connection.sql(self._sql)._submit("stream", PIECE_ROWS)  # noqa: SLF001
-            source = nanoarrow.c_array_stream(_Capsule(result.arrow_capsule()))
-            for array in _arrays(source):
-                chunk = _chunk(array)
-                rows += chunk.rows
-                self.rows += chunk.rows
-                self.hash += chunk.hash
-                yield chunk
-        except (duckdb.Error, NanoarrowException) as error:
+            with closing(batches(self._connection, self._sql)) as arrays:
+                for array in arrays:
+                    chunk = _chunk(array)
+                    rows += chunk.rows
+                    self.rows += chunk.rows
+                    self.hash += chunk.hash
+                    yield chunk
+        except FAILURES as error:
+            if not rows and piece.num_rows > 1 and _TOO_MUCH.search(str(error)):
+                raise _TooMuch from error
             raise self._failure(error) from error
         finally:
-            if source is not None:
-                source.release()
             self._connection.unregister("osiris_piece")
         if rows != piece.num_rows:
             raise DriverError(self._code, f"{piece.num_rows} rows came, {rows} were written as text")
@@ -208,17 +185,9 @@ def _pieces(batch: RecordBatch) -> Iterator[RecordBatch]:
     if not count:
         return
     fitting = max(_LEAST_ROWS, PIECE_BYTES * count // max(1, batch.nbytes))
-    step = min(PIECE_ROWS, fitting)
+    step = min(BATCH_ROWS, fitting)
     for start in range(0, count, step):
         yield batch.slice(start, min(step, count - start))
-
-
-def _arrays(source: Any) -> Iterator[Any]:
-    while True:
-        try:
-            yield source.get_next()
-        except StopIteration:
-            return
 
 
 def _chunk(array: Any) -> Chunk:
@@ -231,13 +200,3 @@ def _chunk(array: Any) -> Chunk:
     # As two halves, whose sums cannot overflow.
     total = (int((hashes >> np.uint64(32)).sum()) << 32) + int((hashes & np.uint64(0xFFFFFFFF)).sum())
     return Chunk(data=memoryview(data).cast("B"), ends=ends, hash=total)
-
-
-class _Capsule:
-    """An Arrow stream capsule as an object of the PyCapsule protocol."""
-
-    def __init__(self, capsule: object) -> None:
-        self._capsule = capsule
-
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        return self._capsule

@@ -163,6 +163,13 @@ def test_at_most_so_many_rows_in_the_querys_order(bench, limit):
     assert len(with_own) == min(limit, 50)
 
 
+@pytest.mark.parametrize("limit", [0, 1, 2])
+def test_a_limit_is_of_rows_and_not_of_columns(orders, limit):
+    table = orders.read("extractor", table="orders", limit=limit)
+    assert table.schema.names == orders.read("extractor", table="orders").schema.names
+    assert table.num_rows == limit
+
+
 # -- windows
 
 

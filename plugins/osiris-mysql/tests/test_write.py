@@ -516,6 +516,37 @@ def test_a_load_that_died_while_it_exchanged_tables(bench, renamed):
     assert set(bench.sql("SELECT status FROM _osiris_loads")) == {("committed",)}
 
 
+def test_what_cannot_be_removed_stops_no_load(bench, mariadb):
+    """A load died after it exchanged a table that a foreign key in a database of somebody else's refers to."""
+    token = "feed" * 6
+    old = f"_osiris_old_{token}"
+    bench.write("writer", "SELECT 1 AS id", table="other", mode="replace")
+    bench.sql(
+        "CREATE TABLE t (id INT PRIMARY KEY)",
+        "INSERT INTO t VALUES (1)",
+        f"CREATE TABLE _osiris_new_{token} LIKE t",
+        "INSERT INTO _osiris_loads (load_id, manifest_hash, step, target, mode, `rows`, loaded_at, status, token) "
+        f"VALUES ('{'b' * 32}', 'x', 's', 't', 'replace', 0, NOW(), 'prepared', '{token}')",
+    )
+    with mariadb.database() as hidden:
+        bench.sql(
+            f"CREATE TABLE {hidden}.child (id INT, FOREIGN KEY (id) REFERENCES {bench.database}.t (id))",
+            f"RENAME TABLE t TO {old}, _osiris_new_{token} TO t",
+        )
+        bench.write("writer", "SELECT 2 AS id", table="other", mode="append")
+        assert published(bench)["details"]["left_behind"] == [old]
+        (event,) = bench.events("mysql.left_behind")
+        assert event["table"] == old
+        assert "foreign key" in event["why"]
+        assert bench.content("other") == [(1,), (2,)]
+        assert bench.content(old) == [(1,)]
+        assert bench.sql("SELECT status FROM _osiris_loads WHERE target = 't'") == (("committed",),)
+        assert bench.write("writer", "SELECT 9 AS id", table="t", mode="replace", load_id="b" * 32).already
+    bench.write("writer", "SELECT 3 AS id", table="other", mode="append")
+    assert "left_behind" not in published(bench)["details"]
+    assert bench.tables() == ["_osiris_loads", "other", "t"]
+
+
 def test_state_is_kept_beside_the_rows(bench):
     config = bench.configured("writer", {"table": "t", "mode": "append"})
     driver = bench.driver("writer")

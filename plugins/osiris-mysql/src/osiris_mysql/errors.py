@@ -33,7 +33,7 @@ READING: Final = (
     ErrorEntry("OSR-MYSQL-024", "a column cannot be read exactly as it is", "cast it in the query"),
     ErrorEntry("OSR-MYSQL-025", "the query ran longer than allowed", "raise 'timeout', or make the query faster"),
     ErrorEntry("OSR-MYSQL-026", "the placeholders and 'query_params' do not agree", "give each placeholder a value"),
-    ErrorEntry("OSR-MYSQL-027", "the cursor column cannot be used", "choose a number, date, time or text column"),
+    ErrorEntry("OSR-MYSQL-027", "the cursor column cannot be used", "choose a number, date, datetime or text column"),
     ErrorEntry("OSR-MYSQL-028", "the table cannot be read in parts by that column", "choose another 'partition_on'"),
     ErrorEntry("OSR-MYSQL-029", "the server's answer made no sense", "run again; report it if it happens again"),
     ErrorEntry(
@@ -89,7 +89,7 @@ MEANINGS: Final = {
     2005: Meaning("OSR-MYSQL-001", connection=True),
     **dict.fromkeys((1053, 1152, 1158, 1159, 1160, 1161, 1927, 2006, 2013, 2055), _LOST),
     **dict.fromkeys((1040, 1203, 1226), _BUSY),
-    **dict.fromkeys((1205, 1213, 1614), _LOCKED),
+    **dict.fromkeys((1020, 1205, 1213, 1614), _LOCKED),
     **dict.fromkeys((1146, 1054, 1109, 1347), _MISSING),
     **dict.fromkeys((1052, 1055, 1064, 1060, 1140, 1149, 1210, 1222, 1241, 1248, 1305, 1582, 1630, 2036), _SQL),
     **dict.fromkeys((1969, 3024), _TIME),

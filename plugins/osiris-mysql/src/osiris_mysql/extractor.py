@@ -87,8 +87,6 @@ def reading_session(config: MySQLExtractor, ctx: DriverContext) -> Session:
     session = open_session(ctx.connection)
     try:
         with ctx.on_cancel(session.interrupt):
-            limit = 18_446_744_073_709_551_615 if config.limit is None else config.limit
-            session.run(f"SET SESSION sql_select_limit = {limit}")
             if session.is_mariadb:
                 session.run(f"SET SESSION max_statement_time = {config.timeout:.3f}")
             else:
@@ -189,6 +187,9 @@ def _cells(read: _Read, session: Session, limit: int | None, ctx: DriverContext)
     left = limit
     try:
         with ctx.on_cancel(session.interrupt):
+            if limit is not None:
+                # Not before: the server keeps to it in SHOW COLUMNS, too.
+                session.run(f"SET SESSION sql_select_limit = {limit}")
             for batch in execute(
                 session, read.sql, read.plan.raw_schema(), accept=accept, warned=warned, what=read.base.what
             ):

@@ -12,6 +12,7 @@ done.
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
@@ -30,6 +31,10 @@ NEW: Final = "_osiris_new_"
 OLD: Final = "_osiris_old_"
 _PREFIXES: Final = (STAGE, NEW, OLD)
 _SLICE_SECONDS: Final = 2
+
+LEFT_HINT: Final = (
+    "let the foreign key refer to the table itself (or remove what else holds it); the next load then removes it"
+)
 _WHAT: Final = f"the commit rows in {LOADS}"
 
 _DEFINITION: Final = f"""CREATE TABLE IF NOT EXISTS {LOADS} (
@@ -175,16 +180,18 @@ def token_lock(token: str) -> str:
 
 
 def target_lock(database: str, table: str) -> str:
-    """The lock of whoever changes a table; a digest, as names of locks are short."""
-    from hashlib import sha256
-
-    return f"osiris:table:{sha256(f'{database}.{table}'.encode()).hexdigest()[:40]}"
-
-
-def clean_up(session: Session, ctx: DriverContext, *, load_id: str | None, wait: float) -> None:
-    """Settle prepared rows and remove the tables of loads that died. An earlier attempt at ``load_id`` itself that is
-    still under way is waited for; DriverError OSR-MYSQL-061 when it does not end.
+    """The lock of whoever changes a table: a digest, as names of locks are short. Names that differ in case have one,
+    since on some servers they are one table.
     """
+    return f"osiris:table:{sha256(f'{database}.{table}'.casefold().encode()).hexdigest()[:40]}"
+
+
+def clean_up(session: Session, ctx: DriverContext, *, load_id: str | None, wait: float) -> tuple[str, ...]:
+    """Settle prepared rows and remove the tables of loads that died; the names of those that cannot be removed, each
+    of which an event names as well. An earlier attempt at ``load_id`` itself that is still under way is waited for;
+    DriverError OSR-MYSQL-061 when it does not end.
+    """
+    left: list[str] = []
     for token, owner in _tokens(session).items():
         lock = token_lock(token)
         ours = load_id is not None and owner == load_id
@@ -197,22 +204,50 @@ def clean_up(session: Session, ctx: DriverContext, *, load_id: str | None, wait:
                 )
             continue
         try:
-            discard(session, token)
+            _settle(session, token)
+            left += _removed_but(session, ctx, token)
         finally:
             release(session, lock)
+    return tuple(left)
 
 
 def discard(session: Session, token: str) -> None:
     """Settle the prepared row of ``token`` and remove its tables; only for who holds its lock."""
+    _settle(session, token)
+    for name in _tables(session, token):
+        _drop(session, name)
+
+
+def _removed_but(session: Session, ctx: DriverContext, token: str) -> list[str]:
+    """Remove the tables of ``token``, but for those that the server keeps (a foreign key may hold one); their names.
+    The load that is about to begin can do without.
+    """
+    left = []
+    for name in _tables(session, token):
+        try:
+            _drop(session, name)
+        except DriverError as error:
+            left.append(name)
+            ctx.emit("mysql.left_behind", table=name, why=error.message, hint=LEFT_HINT)
+    return left
+
+
+def _tables(session: Session, token: str) -> list[str]:
+    return [prefix + token for prefix in _PREFIXES if table_exists(session, prefix + token)]
+
+
+def _drop(session: Session, name: str) -> None:
+    change(session, f"DROP TABLE IF EXISTS {ident(name)}", f"removing '{name}', which an earlier load left")
+
+
+def _settle(session: Session, token: str) -> None:
+    """Tell of a prepared row whether its load happened, and call it committed or remove it."""
     if has_loads(session):
         row = f"token = {text(token)} AND status = 'prepared'"
         if table_exists(session, NEW + token):
             change(session, f"DELETE FROM {LOADS} WHERE {row}", _WHAT)
         else:
             change(session, f"UPDATE {LOADS} SET status = 'committed' WHERE {row}", _WHAT)
-    for prefix in _PREFIXES:
-        if table_exists(session, prefix + token):
-            change(session, f"DROP TABLE IF EXISTS {ident(prefix + token)}", f"removing '{prefix + token}'")
 
 
 def _tokens(session: Session) -> dict[str, str | None]:

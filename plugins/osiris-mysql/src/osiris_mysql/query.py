@@ -52,7 +52,7 @@ def _table_query(session: Session, config: MySQLExtractor, extra: Sequence[str])
     shown = session.run(f"SHOW COLUMNS FROM {target}", what)
     known = {row[0].casefold(): row for row in shown}
     if config.columns is None:
-        wanted = [row for row in shown if "INVISIBLE" not in row[5].upper().split()]
+        wanted = [row for row in shown if "INVISIBLE" not in row[5].upper()]
     else:
         missing = [one for one in config.columns if one.casefold() not in known]
         if missing:

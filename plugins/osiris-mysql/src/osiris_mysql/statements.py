@@ -25,6 +25,8 @@ _SETTINGS: Final = (
     "sql_notes = 1",
     "max_error_count = 64",
     "sql_safe_updates = 0",
+    # With it, IS NULL finds the row that was inserted last.
+    "sql_auto_is_null = 0",
     "foreign_key_checks = 1",
     "unique_checks = 1",
 )

@@ -53,6 +53,7 @@ class _State:
     look: Look
     token: str
     swaps: bool
+    left: tuple[str, ...]
     way: str = ""
     lock: threading.Lock = attrs.field(factory=threading.Lock)
     parts: set[int] = attrs.field(factory=set)
@@ -99,7 +100,7 @@ class WriterDriver:
             columns = row_columns(engine, arrow, config.table)
             session = held.enter_context(closing(open_writing(ctx)))
             with _guarded(ctx, session):
-                loads.clean_up(session, ctx, load_id=ctx.load_id, wait=config.lock_timeout)
+                left = loads.clean_up(session, ctx, load_id=ctx.load_id, wait=config.lock_timeout)
                 published = loads.find_load(session, ctx.load_id, config.table)
                 if published is not None:
                     return Stage(load_id=ctx.load_id, target=config.table, published=published)
@@ -114,6 +115,7 @@ class WriterDriver:
                 look=look,
                 token=loads.new_token(ctx.load_id),
                 swaps=swaps(config, look),
+                left=left,
             )
             held.pop_all()  # the stage holds them now
         stage = Stage(load_id=ctx.load_id, target=config.table, state=state)
@@ -201,6 +203,7 @@ class WriterDriver:
             row = attrs.evolve(row, rows=row.rows - dropped)
         details: dict[str, Any] = {"created": plan.create, "sent_by": state.way}
         details |= {"duplicates_dropped": dropped} if dropped else {}
+        details |= {"left_behind": list(state.left)} if state.left else {}
         details |= in_utc(look)
         done = self._transaction(state, publisher, row) if not (state.swaps or plan.create) else None
         if done is None:

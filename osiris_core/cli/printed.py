@@ -100,10 +100,8 @@ class Printed:
         self.drain()
 
     def _pump(self) -> None:
-        waiting = select.poll()
-        waiting.register(self._end, select.POLLIN)
         while True:
-            waiting.poll()
+            self._ready(None)
             with self._lock:
                 self._take()
                 if self._ended:
@@ -111,9 +109,15 @@ class Printed:
                     os.close(self._end)
                     return
 
+    def _ready(self, milliseconds: int | None) -> bool:
+        """Whether something has come. Not by select(), which refuses numbers above 1023: many files may be open."""
+        waiting = select.poll()
+        waiting.register(self._end, select.POLLIN)
+        return bool(waiting.poll(milliseconds))
+
     def _take(self) -> bool:
         """Take out one piece if there is one."""
-        if self._ended or not select.select([self._end], [], [], 0)[0]:
+        if self._ended or not self._ready(0):
             return False
         piece = os.read(self._end, _PIECE)
         self._clean.feed(self._decoder.decode(piece, final=not piece))

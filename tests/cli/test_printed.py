@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import resource
 import select
 import sys
 import threading
@@ -41,6 +42,25 @@ def test_inside_another_program_everything_comes_back(shop, monkeypatch):
     assert done.stderr.count("hello \\x1b[31m from a driver") == 2
     shop.until(nobody_reads)
     assert (leads(), sys.stdout, sys.stderr, len(os.listdir("/proc/self/fd"))) == before
+
+
+@pytest.mark.filterwarnings("ignore:warned")
+def test_inside_a_program_that_holds_more_files_than_select_can_number(shop, monkeypatch):
+    monkeypatch.chdir(shop.folder)
+    shop.write(numbers(rows=3, says="hello from a driver"), store())
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most[1] < 2048:
+        pytest.skip("fewer than 2048 files may be open here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(most[0], 2048), most[1]))
+    held = [os.open(os.devnull, os.O_RDONLY) for _ in range(1024)]
+    try:
+        done = CliRunner().invoke(osiris, ["run", "p.yaml"])
+    finally:
+        for one in held:
+            os.close(one)
+        resource.setrlimit(resource.RLIMIT_NOFILE, most)
+    assert done.exit_code == 0, done.output
+    assert done.stderr.count("hello from a driver") == 2
 
 
 def test_a_flood_without_a_line_end_is_shown_and_holds_nothing_up(remote_shop):

@@ -269,6 +269,15 @@ def test_bounds_that_are_none(bench, declared, bound, said):
     assert (caught.value.code, said in caught.value.message) == ("OSR-MYSQL-027", True)
 
 
+def test_a_cursor_that_would_be_ordered_as_text(bench):
+    """A DECIMAL beyond 38 digits is read as text, in which 9 comes after 10."""
+    bench.sql("CREATE TABLE t (v DECIMAL(40,0))", "INSERT INTO t VALUES (9), (10)")
+    incremental = {"cursor": "v", "primary_key": ["v"]}
+    with pytest.raises(DriverError, match="more digits") as caught:
+        bench.read("extractor", table="t", incremental=incremental, window=Window(cursor="v"))
+    assert caught.value.code == "OSR-MYSQL-027"
+
+
 def test_a_cursor_that_is_not_there(bench):
     bench.sql("CREATE TABLE t (c INT)")
     with pytest.raises(DriverError) as caught:

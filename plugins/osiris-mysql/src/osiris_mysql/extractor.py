@@ -10,7 +10,7 @@ from osiris_core.api import DriverError, OsirisError, Split
 from osiris_mysql.bounds import window_conditions
 from osiris_mysql.partition import part_conditions, plan_parts
 from osiris_mysql.query import around, base_query
-from osiris_mysql.reading import Policies, column_cast, plan_of, refused
+from osiris_mysql.reading import Policies, base_type, column_cast, plan_of, refused
 from osiris_mysql.result import execute, prepare
 from osiris_mysql.session import open_session
 from osiris_sql.casting import Cast, Plan, cast_rows, cast_schema
@@ -160,6 +160,12 @@ def _cursor(fields: tuple[Field, ...], cursor: str, base: Base) -> Field:
         raise DriverError("OSR-MYSQL-027", f"{base.what} has no cursor column '{cursor}'; it has {listed}")
     if field.name in base.floats:
         raise DriverError("OSR-MYSQL-027", f"column '{field.name}' is a FLOAT, of which bounds cannot be told exactly")
+    if base_type(field) == "DECIMAL" and column_cast(field, Policies()).type is None:
+        raise DriverError(
+            "OSR-MYSQL-027",
+            f"column '{field.name}' has more digits than are read as a number; as a text it would have another order",
+            hint=f"cast it in a query: CAST({field.name} AS DECIMAL(38,0))",
+        )
     return field
 
 

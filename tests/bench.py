@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from functools import cache
 
 import duckdb
@@ -25,6 +26,14 @@ from osiris_core.run.writing import write_staged
 @cache
 def registry(family):
     return load_registry(only=frozenset({family, "duckdb"}))
+
+
+class Record(Session):
+    """A record whose files are closed with the last one that holds it: nobody ends it, and a batch of tests makes many."""
+
+    def __del__(self):
+        with suppress(Exception):
+            self.close({})
 
 
 class Bench:
@@ -61,7 +70,7 @@ class Bench:
 
     def context(self, component, load_id=None):
         self.runs += 1
-        self.session = Session.create("run", self.path / "logs", details={}, redactor=Redactor())
+        self.session = Record.create("run", self.path / "logs", details={}, redactor=Redactor())
         return StepContext(
             step_id="step",
             component=f"{self.family}.{component}",

@@ -53,5 +53,11 @@ def test_the_benchmarks_run_over_little_data():
         [sys.executable, "benchmarks/run.py", "--quick"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    for section in ("## Streaming: peak memory", "## Files: beside DuckDB alone", "## Servers: beside their own clients", "## Steps", "## Compile"):
+    for section in (
+        "## Streaming: peak memory",
+        "## Files: beside DuckDB alone",
+        "## Servers: beside their own clients",
+        "## Steps",
+        "## Compile",
+    ):
         assert section in done.stdout

@@ -195,8 +195,8 @@ class Partitioned(Protocol):
     def splits(self, *, config: Any, count: int, ctx: DriverContext) -> Sequence[Split]:
         """At most ``count`` splits that cover every row exactly once, NULL keys included; empty for "as one".
 
-        With ``ctx.window`` they must all see the source at one moment (a shared snapshot), or be empty: of parts read at
-        different moments, a row that changes in between may have a cursor below the largest one and be in none.
+        With ``ctx.window`` they must all see the source at one moment (a shared snapshot), or be empty: of parts read
+        at different moments, a row that changes in between may have a cursor below the largest and be in none.
         """
         ...
 

@@ -224,9 +224,9 @@ class Window:
     cursor is NULL is wanted when there is no bound at all. The runtime refuses rows from outside.
 
     Bounds are texts that the source casts to the cursor's own type: digits of numbers, ``2026-03-01``,
-    ``2026-03-01 07:00:00.25`` (with ``+00:00`` at its end for a type with a zone), text (compared by its bytes), a UUID,
-    hexadecimal digits of bytes. Those of a state have that form; those of ``initial``, ``--since`` and ``--until`` are as
-    somebody wrote them.
+    ``2026-03-01 07:00:00.25`` (with ``+00:00`` at its end for a type with a zone), text (compared by its bytes), a
+    UUID, hexadecimal digits of bytes. Those of a state have that form; those of ``initial``, ``--since`` and
+    ``--until`` are as somebody wrote them.
     """
 
     cursor: str

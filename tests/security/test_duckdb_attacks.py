@@ -34,6 +34,7 @@ class Context:
         self.memory_limit = 256 * 1024 * 1024
         self.threads = 2
         self.connection = DuckDBConnection(path="w.duckdb", lock_timeout=0)
+        self.window = None
 
     def emit(self, event, **fields):
         pass

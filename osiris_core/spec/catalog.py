@@ -56,27 +56,45 @@ class Deadline:
         When the time is over (TimeoutError then) or this thread is interrupted, ``interrupt`` is called, again and
         again until ``action`` has ended: for engines that a deadline or Ctrl-C does not reach.
         """
-        from concurrent.futures import Future, wait
-
         self.check()
-        done: Future[T] = Future()
+        outcome: list[tuple[T | None, BaseException | None]] = []
+        # Plain locks: a signal within a Future's or an Event's own bookkeeping would leave it locked for ever.
+        ended, lock = threading.Lock(), threading.Lock()
+        ended.acquire()
+        began = given_up = False
 
         def work() -> None:
+            nonlocal began
+            with lock:
+                if given_up:
+                    return
+                began = True
             try:
-                done.set_result(action())
-            except BaseException as error:  # noqa: BLE001 - handed over, raised by result()
-                done.set_exception(error)
+                outcome.append((action(), None))
+            except BaseException as error:  # noqa: BLE001 - handed over, raised below
+                outcome.append((None, error))
+            ended.release()
 
-        threading.Thread(target=work, name="osiris-discovery", daemon=True).start()
         try:
+            # Starting a thread waits for it: a signal may come there, too.
+            threading.Thread(target=work, name="osiris-discovery", daemon=True).start()
             # In turns: a signal that comes just before a wait begins is noticed only when the wait ends.
-            while not wait((done,), timeout=min(_TURN, self.remaining())).done:
-                self.check()
+            while not outcome:
+                ended.acquire(timeout=min(_TURN, self.remaining()))
+                if not outcome:
+                    self.check()
         except BaseException:
-            while not wait((done,), timeout=_AGAIN).done:
-                interrupt()
+            with lock:
+                given_up = True
+            while began and not outcome:
+                ended.acquire(timeout=_AGAIN)
+                if not outcome:
+                    interrupt()
             raise
-        return done.result()
+        ((value, error),) = outcome
+        if error is not None:
+            raise error
+        return value  # type: ignore[return-value]
 
 
 @config

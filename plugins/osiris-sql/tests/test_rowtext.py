@@ -10,7 +10,8 @@ import pytest
 from arro3.core import Table
 
 from osiris_core.errors import DriverError
-from osiris_sql.rowtext import Cell, Form, Guard, RowText, engine_types, open_engine, quoted
+from osiris_sql.engine import engine_types, open_engine
+from osiris_sql.rowtext import Cell, Form, Guard, RowText, quoted
 
 NASTY = [
     "",

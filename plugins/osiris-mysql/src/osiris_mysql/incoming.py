@@ -8,7 +8,7 @@ import duckdb
 
 from osiris_core.api import Column, DriverError
 from osiris_mysql.staging import PART, ROW
-from osiris_sql.rowtext import engine_types, open_engine
+from osiris_sql.engine import engine_types, open_engine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -19,7 +19,6 @@ from osiris_core.api import DriverError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_PACKET: Final = (1 << 24) - 1
 _PIECE: Final = 1 << 20
 
 

@@ -18,12 +18,10 @@ import numpy as np
 from arro3.core import RecordBatch, Schema, Table
 
 from osiris_core.api import DriverError, quote_identifier
-from osiris_sql.engine import BATCH_ROWS, FAILURES, batches, engine_types, open_engine
+from osiris_sql.engine import BATCH_ROWS, FAILURES, batches
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
-
-__all__ = ["Cell", "Chunk", "Form", "Guard", "RowText", "engine_types", "open_engine", "quoted", "sql_text"]
 
 PIECE_BYTES: Final = 8 << 20
 """Arrow bytes that are written at a time: held in memory, and far below what a text column can hold."""

@@ -11,7 +11,7 @@ import duckdb
 from arro3.core import Schema
 
 from osiris_core.api import Column, DriverError, Receipt
-from osiris_sql.rowtext import engine_types, open_engine
+from osiris_sql.engine import engine_types, open_engine
 from osiris_supabase.postgres.endpoint import endpoint_of
 from osiris_supabase.postgres.load import Load
 from osiris_supabase.postgres.session import Session, open_session

@@ -53,8 +53,10 @@ def environment(folder: Path, *wheels: Path) -> Path:
     run(*quiet, "--require-hashes", "-r", ROOT / "requirements" / "core.txt")
     run(*quiet, "--no-deps", wheels[0])
     if wheels[1:]:
-        # A plugin's own dependencies at the versions of the lock. Hashes cannot be demanded here: our wheel has none.
-        pins = re.sub(r" *\\\n *--hash=\S+", "", (ROOT / "requirements" / "runtime.txt").read_text(encoding="utf-8"))
+        # A plugin's own dependencies at the versions of the lock. Hashes cannot be demanded here: our wheel has none;
+        # and a constraint has no extras.
+        pins = (ROOT / "requirements" / "runtime.txt").read_text(encoding="utf-8")
+        pins = re.sub(r" *\\\n *--hash=\S+|(?<=\w)\[[\w,]+\](?===)", "", pins)
         constraints = folder / "constraints.txt"
         constraints.write_text(pins, encoding="utf-8")
         run(*quiet, "--constraint", constraints, *wheels[1:])

@@ -33,6 +33,8 @@ OPTIONS: Final = (
     "--generate-hashes",
     "--no-header",
     "--no-annotate",
+    # Without its extra a pin does not hold in pip before 23.3 for who asks for `coverage[toml]`: it takes the newest.
+    "--no-strip-extras",
     "--no-config",
     "--quiet",
 )

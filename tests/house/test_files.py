@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import re
 import tomllib
 from itertools import pairwise
@@ -76,8 +77,9 @@ def _pins(lock: Path) -> dict[str, list[str]]:
     pins: dict[str, list[str]] = {}
     for line in lock.read_text(encoding="utf-8").splitlines():
         if "==" in line and not line.startswith(" "):
-            name, _, rest = line.partition("==")
-            pins.setdefault(canonicalize_name(name), []).append(rest.split(";")[0].split("\\")[0].strip())
+            requirement = Requirement(line.rstrip("\\ "))
+            version = str(requirement.specifier).removeprefix("==")
+            pins.setdefault(canonicalize_name(requirement.name), []).append(version)
     return pins
 
 
@@ -105,6 +107,24 @@ def test_each_lock_contains_the_smaller_one():
     locks = [_pins(ROOT / "requirements" / f"{name}.txt") for name in ("core", "runtime", "test", "dev")]
     for smaller, larger in pairwise(locks):
         assert {name: larger.get(name) for name in smaller} == smaller
+
+
+def test_a_pin_names_the_extras_that_are_asked_for():
+    """To pip before 23.3, `coverage==7` is no pin of `coverage[toml]`: it would take the newest, which has no hash."""
+    pinned = {}
+    for line in (ROOT / "requirements" / "dev.txt").read_text(encoding="utf-8").splitlines():
+        if "==" in line and not line.startswith(" "):
+            requirement = Requirement(line.rstrip("\\ "))
+            pinned.setdefault(canonicalize_name(requirement.name), set()).update(requirement.extras)
+    asked = [
+        (distribution.name, requirement)
+        for distribution in importlib.metadata.distributions()
+        if canonicalize_name(distribution.name) in pinned
+        for requirement in map(Requirement, distribution.requires or ())
+        if requirement.extras and (requirement.marker is None or requirement.marker.evaluate({"extra": ""}))
+    ]
+    assert asked, "some package asks for an extra of another"
+    assert [str(r) for _, r in asked if not r.extras <= pinned[canonicalize_name(r.name)]] == [], "run `make lock`"
 
 
 def test_every_pin_has_hashes_and_no_address():

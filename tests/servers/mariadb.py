@@ -30,6 +30,7 @@ import pymysql
 import pytest
 
 from osiris_core.api import SecretStr
+from tests.servers.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,6 +142,12 @@ class PrivateMariaDB(MariaDB):
         with socket.socket(socket.AF_UNIX) as one:
             return one.connect_ex(str(self.socket)) == 0
 
+    def connect(self, database: str | None = None, **options: Any) -> Any:
+        """See :meth:`MariaDB.connect`; a server that is gone says why."""
+        if self._process is not None and self._process.poll() is not None:
+            pytest.fail(f"mariadbd ended: {self._said()}")
+        return super().connect(database, **options)
+
     def _root(self) -> Any:
         return pymysql.connect(unix_socket=str(self.socket), user="root", autocommit=True)
 
@@ -229,15 +236,6 @@ def own_mariadb(mariadb: MariaDB) -> PrivateMariaDB:
     if not isinstance(mariadb, PrivateMariaDB):
         pytest.skip("needs a private server; OSIRIS_TEST_MYSQL_URL names another one")
     return mariadb
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
-    assert isinstance(port, int)
-    return port
 
 
 def run(*arguments: str, cwd: Path | None = None) -> None:

@@ -16,7 +16,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.servers.postgres import PostgresServer, _account, free_port
+from tests.servers.ports import free_port
+from tests.servers.postgres import PostgresServer, _account
 
 _CONF = """
 [databases]

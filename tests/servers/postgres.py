@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from contextlib import contextmanager
@@ -17,6 +16,8 @@ from urllib.parse import quote, unquote, urlsplit
 
 import psycopg
 import pytest
+
+from tests.servers.ports import free_port
 
 PASSWORD = "pg:p@ss/word"  # pragma: allowlist secret
 _CONF = """
@@ -100,12 +101,6 @@ def binaries():
     return next((folder for folder in folders if (folder / "initdb").exists() and (folder / "postgres").exists()), None)
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def _account():
     """The account the server runs as: PostgreSQL refuses to run as root."""
     if os.geteuid() != 0:
@@ -163,7 +158,7 @@ def start(folder, *, settings=""):
 
 
 def _await(server, process, log):
-    for _ in range(100):
+    for _ in range(600):
         try:
             server.connect().close()
         except psycopg.OperationalError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.bench import Bench
-from tests.servers.mariadb import mariadb, own_mariadb
+from tests.servers.mariadb import mariadb, own_mariadb, private_mariadb
 
 __all__ = ["mariadb", "own_mariadb"]
 
@@ -41,3 +41,10 @@ def bench(tmp_path, mariadb):
     """A new database."""
     with mariadb.database() as name:
         yield MySQLBench(tmp_path, mariadb, name)
+
+
+@pytest.fixture
+def mortal_bench(tmp_path):
+    """A server of the test's own, which it may kill: the tests that follow must not lose the session's."""
+    with private_mariadb() as server, server.database() as name:
+        yield MySQLBench(tmp_path, server, name)

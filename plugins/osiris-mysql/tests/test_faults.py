@@ -274,10 +274,11 @@ def test_a_server_that_asks_for_a_file_gets_none(bench, proxy):
 # the server
 
 
-def test_the_server_dies_while_rows_are_sent(bench, own_mariadb):
+def test_the_server_dies_while_rows_are_sent(mortal_bench):
+    bench, server = mortal_bench, mortal_bench.server
     APPEND.seed(bench)
     driver, config = bench.driver("writer"), bench.configured("writer", {"table": "t", "mode": "append"})
-    rows = _Rows(NEW_SQL, own_mariadb.kill)
+    rows = _Rows(NEW_SQL, server.kill)
     stage = driver.begin(step_id="step", config=config, schema=rows.schema, ctx=bench.context("writer", "f" * 32))
     try:
         with pytest.raises(ConnectionUnusable) as caught:
@@ -286,7 +287,7 @@ def test_the_server_dies_while_rows_are_sent(bench, own_mariadb):
         with pytest.raises(ConnectionUnusable):
             driver.abort(stage)
     finally:
-        own_mariadb.start()
+        server.start()
     assert found(bench) == OLD
     settle(bench, APPEND, load_id="f" * 32)
     say("append", "the server is killed while rows are sent", "before")

@@ -15,7 +15,8 @@ from osiris_core.api import Cancelled, ConnectionUnusable, DriverError, SecretSt
 from osiris_mysql.connection import MySQLConnection, is_local, tls_mode
 from osiris_mysql.doctor import MySQLDoctor
 from osiris_mysql.session import open_session
-from tests.servers.mariadb import READER, READER_PASSWORD, free_port
+from tests.servers.mariadb import READER, READER_PASSWORD
+from tests.servers.ports import free_port
 
 ROWS = "SELECT seq, REPEAT('x', 200) AS t FROM seq_1_to_2000000"
 """Some 400 MB: more than any buffer on the way holds."""

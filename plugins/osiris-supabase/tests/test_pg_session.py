@@ -12,7 +12,8 @@ from osiris_core.model.structure import structure
 from osiris_supabase.connection import SupabaseConnection
 from osiris_supabase.doctor import SupabaseDoctor
 from osiris_supabase.postgres.endpoint import endpoint_of
-from tests.servers.postgres import free_port, running
+from tests.servers.ports import free_port
+from tests.servers.postgres import running
 from tests.servers.postgrest import Standin
 from tests.servers.rest_bench import ANON, FRESH, KEYS, ROLES, RestBench
 

@@ -1,4 +1,4 @@
-"""What a run of the tests takes of the large families of like cases (marker ``extra``).
+"""What every run of the tests begins with, and what it takes of the large families of like cases (marker ``extra``).
 
 A matrix of kill points times destinations is worth having whole and too slow to run at every turn. By default every
 fourth of its cases runs, chosen by name, so always the same; ``--extras all`` (``make test-all``) runs all of them.
@@ -7,6 +7,7 @@ fourth of its cases runs, chosen by name, so always the same; ``--extras all`` (
 from __future__ import annotations
 
 import re
+import signal
 import zlib
 
 import pytest
@@ -15,6 +16,12 @@ import pytest
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The option."""
     parser.addoption("--extras", default="1/4", metavar="all|K/N", help="which of the cases marked 'extra' to run")
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C reach what the tests start: a shell lets its background jobs, and all below them, ignore it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

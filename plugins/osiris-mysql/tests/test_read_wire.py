@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import struct
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from osiris_mysql import wire
 from osiris_mysql.wire import Broken, read_rows
 from osiris_sql.views import view_schema
 
@@ -84,10 +86,46 @@ CELLS = (
     st.lists(st.integers(1, 300), min_size=1, max_size=5),
     st.sampled_from([64, 300, 4096, 1 << 16]),
     st.integers(0, 300),
+    st.sampled_from([0, 100, 1 << 30]),
 )
-def test_every_cell_is_found(rows, cuts, size, number):
+def test_every_cell_is_found(rows, cuts, size, number, many):
     data = packets([b"".join(map(cell, row)) for row in rows], number=number)
-    assert read(data, len(rows[0]), cuts=cuts, size=size) == (rows, [END])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(wire, "_MANY", many)  # guess always, sometimes, never
+        assert read(data, len(rows[0]), cuts=cuts, size=size) == (rows, [END])
+
+
+@given(st.lists(st.binary(min_size=1, max_size=9) | st.binary(min_size=250, max_size=260), min_size=1, max_size=9))
+def test_a_guess_is_right_as_far_as_it_goes(kinds):
+    """Rows full of zeros, or of what looks like a packet, shorten a guess and never mislead it."""
+    some = [*kinds, b"\0" * 9, b"\1\0\0\1\0\1\0\0\2\0", b"", b"\5\0\0\0" * 7]
+    contents = [b"".join(map(cell, (kind, other))) for kind in some for other in some] * 4
+    data = packets(contents)
+    buffer = np.frombuffer(data + bytes(16), dtype=np.uint8)
+    truth = []
+    at = 0
+    for content in contents:
+        truth.append(at + 4)
+        at += 4 + len(content)
+    starts, end = wire._guessed(buffer, 0, len(data))
+    assert starts.tolist() == truth[: len(starts)]
+    assert end == (truth[len(starts) - 1] + len(contents[len(starts) - 1]) if len(starts) else 0)
+    assert wire._guessed(buffer, 0, 3)[1] == 0
+
+
+def test_a_guess_goes_through_plain_rows():
+    """Else it would be slow and nobody would know."""
+    contents = [cell(b"%d" % n) + cell(b"text of some length"[: n % 19]) + cell(None) for n in range(1, 9000)]
+    data = packets(contents)
+    starts, _ = wire._guessed(np.frombuffer(data + bytes(16), dtype=np.uint8), 0, len(data))
+    assert len(starts) == len(contents)
+
+
+def test_a_row_that_is_missing_among_many():
+    whole = packets([cell(b"%d" % n) for n in range(10_000)])
+    lost = whole.find(cell(b"7777")) - 4
+    with pytest.raises(Broken, match="a packet is missing"):
+        read(whole[:lost] + whole[lost + 9 :], 1, size=1 << 20)
 
 
 @pytest.mark.parametrize("length", [65535, 65536, LONGEST - 5, LONGEST - 4, LONGEST - 3, LONGEST, 2 * LONGEST - 9])

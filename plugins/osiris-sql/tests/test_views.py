@@ -42,19 +42,6 @@ def test_cells_arrive_as_they_lie(cells):
     assert read(batch) == [cells, cells]
 
 
-@given(CELLS, st.randoms(use_true_random=False))
-def test_a_cell_may_lie_in_a_second_buffer(cells, random):
-    other = [None if cell is None else cell[::-1] for cell in cells]
-    buffer, starts, lengths, valid = laid_out(cells)
-    second, more, _, _ = laid_out(other)
-    chosen = np.array([random.random() < 0.5 for _ in cells], dtype=bool)
-    where = np.where(chosen, more, starts)
-    batch = view_batch(
-        view_schema([("a", False)]), buffer, [Cells(where, lengths, valid, chosen)], rows=len(cells), second=second
-    )
-    assert read(batch) == [[two if here else one for one, two, here in zip(cells, other, chosen, strict=True)]]
-
-
 @pytest.mark.parametrize("text", ["", "é", "twelve bytes", "thirteen byte", "ĳ" * 500])
 def test_text_is_utf8(text):
     buffer, starts, lengths, _ = laid_out([text.encode()])

@@ -26,7 +26,7 @@ def read(data, columns):
             bytes(cells.data[start : start + length]) if valid else None
             for start, length, valid in zip(*row, strict=True)
         )
-        for row in zip(cells.starts, cells.lengths, cells.valid, strict=True)
+        for row in zip(cells.starts.T, cells.lengths.T, cells.valid.T, strict=True)
     ]
 
 

@@ -88,8 +88,8 @@ _PLAIN: Final[Mapping[str, Cast]] = {
 STRINGS: Final = frozenset({"VARCHAR", "CHAR", "TINYBLOB", "BLOB", "MEDIUMBLOB", "LONGBLOB"})
 """Text, or bytes where the character set says so."""
 
-_NO_YEAR: Final = "CASE WHEN NOT starts_with({cell}, '0000') THEN {value} END"
-_NO_MIDNIGHT: Final = "CASE WHEN NOT starts_with({cell}, '24') THEN {cell} END"
+_YEAR_0: Final = "{cell} < '0001'"
+_MIDNIGHT: Final = "starts_with({cell}, '24')"
 """DuckDB takes 24:00:00 for a time of day; Arrow has none."""
 
 
@@ -124,9 +124,9 @@ def column_cast(field: Field, policies: Policies, *, was_float: bool = False) ->
         return _integer(field, policies)
     if name in DATES:
         type_, value = DATES[name]
-        return _guarded(field, type_, _NO_YEAR.replace("{value}", value), policies.zero_dates)
+        return _guarded(field, type_, value, _YEAR_0, policies.zero_dates)
     if name == "TIME":
-        return _guarded(field, "TIME", _NO_MIDNIGHT, policies.long_times)
+        return _guarded(field, "TIME", "{cell}", _MIDNIGHT, policies.long_times)
     if name == "DECIMAL":
         return _decimal(field)
     if name == "DOUBLE":
@@ -151,8 +151,7 @@ def _unreadable(field: Field, name: str) -> DriverError:
 def _integer(field: Field, policies: Policies) -> Cast:
     name = base_type(field)
     if name == "TINYINT" and field.length == 1 and policies.tinyint1 == "boolean":
-        only = "CASE WHEN {cell} IN ('0', '1') THEN {cell} END"
-        return Cast(name=field.name, expression=only, type="BOOLEAN")
+        return Cast(name=field.name, type="BOOLEAN", refused_if="{cell} NOT IN ('0', '1')")
     return Cast(name=field.name, type=INTEGERS[name][field.unsigned])
 
 
@@ -164,13 +163,14 @@ def _decimal(field: Field) -> Cast:
     return Cast(name=field.name, type=f"DECIMAL({max(digits, 1)},{field.scale})")
 
 
-def _guarded(field: Field, type_: str, expression: str, policy: Policy) -> Cast:
+def _guarded(field: Field, type_: str, expression: str, refused_if: str, policy: Policy) -> Cast:
     """A column some of whose values Arrow's type may not have."""
     if policy == "text":
         return Cast(name=field.name)
     if policy == "null":
-        return Cast(name=field.name, expression=f"TRY_CAST({expression} AS {type_})")
-    return Cast(name=field.name, expression=expression, type=type_)
+        value = f"CASE WHEN NOT {refused_if} THEN TRY_CAST({expression} AS {type_}) END"
+        return Cast(name=field.name, expression=value)
+    return Cast(name=field.name, expression=expression, type=type_, refused_if=refused_if)
 
 
 def refused(fields: Sequence[Field], cast: Cast, cell: str) -> DriverError:

@@ -34,14 +34,15 @@ class Cast:
     """How a column's cells become values.
 
     ``is_text`` says whether cells arrive as text or bytes. ``expression`` is SQL in which ``{cell}`` stands for the
-    cell. With ``type`` its result is cast to that DuckDB type, and a cell that does not convert is refused; without,
-    the result is the value.
+    cell; it is NULL for NULL only. With ``type`` its result is cast to that DuckDB type, and a cell that does not
+    convert, or for which the condition ``refused_if`` is true, is refused; without, the result is the value.
     """
 
     name: str
     is_text: bool = True
     expression: str = "{cell}"
     type: str | None = None
+    refused_if: str | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -58,16 +59,23 @@ class Plan:
         """The schema of the cells, column by column ``c0``, ``c1``, …; see :mod:`osiris_sql.views`."""
         return view_schema((f"c{at}", cast.is_text) for at, cast in enumerate(self.casts))
 
-    def sql(self) -> str:
-        """The query over the relation ``cells``."""
-        return f"SELECT {', '.join(_value(at, cast) for at, cast in enumerate(self.casts))} FROM cells"
+    def sql(self, *, names_refused: bool = False) -> str:
+        """The query over the relation ``cells``; with ``names_refused``, at twice the cost, it fails with the place of
+        the first cell that does not convert, and else with whatever DuckDB says of it.
+        """
+        values = (_value(at, cast, names_refused=names_refused) for at, cast in enumerate(self.casts))
+        return f"SELECT {', '.join(values)} FROM cells"
 
 
-def _value(at: int, cast: Cast) -> str:
+def _value(at: int, cast: Cast, *, names_refused: bool) -> str:
     cell = f"c{at}"
     value = cast.expression.replace("{cell}", cell)
     if cast.type is not None:
-        value = f"coalesce(TRY_CAST({value} AS {cast.type}), error('{_MARK}:{at}:' || {cell}))"
+        refusal = f"error('{_MARK}:{at}:' || {cell})"
+        tried = f"coalesce(TRY_CAST({value} AS {cast.type}), {refusal})"
+        value = tried if names_refused else f"CAST({value} AS {cast.type})"
+        if cast.refused_if is not None:
+            value = f"CASE WHEN {cast.refused_if.replace('{cell}', cell)} THEN {refusal} ELSE {value} END"
     return f"{value} AS {quote_identifier(cast.name)}"
 
 
@@ -114,15 +122,27 @@ def _query(connection: Any, plan: Plan, ctx: DriverContext, batch: RecordBatch) 
                 yield RecordBatch.from_arrow(array)
     except FAILURES as error:
         ctx.check()
-        raise _failure(plan, error) from error
+        raise _failure(plan, _named(connection, plan, batch) or str(error)) from error
 
 
-def _failure(plan: Plan, error: Exception) -> DriverError:
-    if (found := _MARKED.search(str(error))) is not None:
+def _named(connection: Any, plan: Plan, batch: RecordBatch) -> str | None:
+    """What is said of a batch that failed by the query that names the cell."""
+    _register(connection, plan, batch)
+    try:
+        with contextlib.closing(batches(connection, plan.sql(names_refused=True))) as arrays:
+            for _ in arrays:
+                pass
+    except FAILURES as error:
+        return str(error)
+    return None
+
+
+def _failure(plan: Plan, text: str) -> DriverError:
+    if (found := _MARKED.search(text)) is not None:
         cell = found["cell"]
         return plan.refused(plan.casts[int(found["column"])], cell if len(cell) <= _SHOWN else f"{cell[:_SHOWN]}…")
-    said = _KIND.search(str(error))
-    return plan.failed((said["text"] if said else str(error)).strip().split("\n")[0])
+    said = _KIND.search(text)
+    return plan.failed((said["text"] if said else text).strip().split("\n")[0])
 
 
 def _connect(ctx: DriverContext) -> Any:

@@ -25,22 +25,22 @@ PADDING: Final = 16
 """Bytes that a data buffer must have after its last cell, so that the start of a cell can be read in one piece."""
 
 _INLINE: Final = 12
-_MASKS: Final = np.array([[0xFF] * kept + [0] * (_INLINE - kept) for kept in range(_INLINE + 1)], dtype=np.uint8).view(
-    "<u4"
-)
-"""For each length up to twelve: three words that keep the cell's own bytes and clear what follows them."""
+_HEADS: Final = np.array([((1 << 8 * min(length, 4)) - 1) << 32 for length in range(_INLINE + 1)], dtype="<u8")
+_TAILS: Final = np.array([(1 << 8 * max(0, length - 4)) - 1 for length in range(_INLINE + 1)], dtype="<u8")
+"""For each length up to twelve, what keeps a cell's own bytes and clears what follows them: of the first four, in the
+upper half of a view's first word, and of the other eight, its second word.
+"""
 
 
 @attrs.frozen
 class Cells:
-    """Where the cells of one column lie: offsets and lengths in bytes, ``valid`` False for NULL (None: there is none),
-    and ``second`` True for a cell in the second buffer (None: none is).
+    """Where the cells of one column lie: offsets and lengths in bytes (int64), ``valid`` False for NULL (None: there is
+    none).
     """
 
     starts: np.ndarray[Any, Any]
     lengths: np.ndarray[Any, Any]
     valid: np.ndarray[Any, Any] | None = None
-    second: np.ndarray[Any, Any] | None = None
 
 
 def view_schema(columns: Iterable[tuple[str, bool]]) -> Schema:
@@ -57,51 +57,44 @@ def padded(data: bytes | bytearray) -> np.ndarray[Any, Any]:
     return buffer
 
 
-def view_batch(
-    schema: Schema,
-    buffer: np.ndarray[Any, Any],
-    columns: Sequence[Cells],
-    *,
-    rows: int,
-    second: np.ndarray[Any, Any] | None = None,
-) -> RecordBatch:
-    """A batch of ``rows`` rows of a :func:`view_schema`, whose cells stay where they are: in ``buffer`` and, where a
-    column says so, in ``second`` (both uint8, below 2 GiB, with :data:`PADDING`), which the batch keeps alive.
+def view_batch(schema: Schema, buffer: np.ndarray[Any, Any], columns: Sequence[Cells], *, rows: int) -> RecordBatch:
+    """A batch of ``rows`` rows of a :func:`view_schema`, whose cells stay where they are: in ``buffer`` (uint8, below
+    2 GiB, with :data:`PADDING`), which the batch keeps alive.
     """
-    data = (buffer,) if second is None else (buffer, second)
-    words = [np.ndarray((len(one) - _INLINE,), dtype="V12", buffer=one.data, strides=(1,)) for one in data]
-    children = [_column(cells, data, words) for cells in columns]
+    # The eight bytes from any byte on.
+    words = np.ndarray((len(buffer) - 7,), dtype="<u8", buffer=buffer.data, strides=(1,))
+    children = [_column(cells, buffer, words) for cells in columns]
     return RecordBatch.from_arrow(_Export(schema, _array(rows, 0, (None,), children=children)))
 
 
-def _column(cells: Cells, data: Sequence[np.ndarray[Any, Any]], words: Sequence[np.ndarray[Any, Any]]) -> _Array:
-    rows = len(cells.starts)
-    starts = cells.starts if cells.valid is None else np.where(cells.valid, cells.starts, 0)
-    lengths = cells.lengths if cells.valid is None else np.where(cells.valid, cells.lengths, 0)
-    views = np.empty((rows, 4), dtype="<u4")
-    views[:, 0] = lengths
-    if cells.second is None:
-        heads = words[0][starts]
-    else:
-        heads = np.empty(rows, dtype="V12")
-        for number, one in enumerate(words):
-            here = cells.second if number else ~cells.second
-            heads[here] = one[starts[here]]
-    least, most = (int(lengths.min()), int(lengths.max())) if rows else (0, 0)
-    # What is left of a cell's first twelve bytes; one mask for all where it is the same for all.
-    kept = _MASKS[min(most, _INLINE)] if least == most else _MASKS.take(np.minimum(lengths, _INLINE), axis=0)
-    np.bitwise_and(heads.view("<u4").reshape(rows, 3), kept, out=views[:, 1:])
+def _column(cells: Cells, buffer: np.ndarray[Any, Any], words: np.ndarray[Any, Any]) -> _Array:
+    rows, starts, lengths, validity, nulls = len(cells.starts), cells.starts, cells.lengths, None, 0
+    if cells.valid is not None and (nulls := rows - int(np.count_nonzero(cells.valid))):
+        validity = np.packbits(cells.valid, bitorder="little")
+        starts, lengths = np.where(cells.valid, starts, 0), np.where(cells.valid, lengths, 0)
+    views = np.empty((rows, 2), dtype="<u8")
+    if rows:
+        _fill(views, starts, lengths, words)
+    sizes = np.array([len(buffer)], dtype=np.int64)
+    return _array(rows, nulls, (validity, views, buffer, sizes))
+
+
+def _fill(views: np.ndarray[Any, Any], starts: np.ndarray[Any, Any], lengths: np.ndarray[Any, Any], words: Any) -> None:
+    """Write the views of cells: length and first four bytes; then eight more, or where a long cell begins."""
+    least, most = int(lengths.min()), int(lengths.max())
+    # One mask for all where it is the same for all.
+    kept = min(most, _INLINE) if least == most else np.minimum(lengths, _INLINE)
+    head = words[starts]
+    head <<= np.uint64(32)
+    head &= _HEADS[kept]
+    np.bitwise_or(head, lengths.view("<u8"), out=views[:, 0])
+    if least > _INLINE:
+        np.left_shift(starts.view("<u8"), np.uint64(32), out=views[:, 1])
+        return
+    np.bitwise_and(words[starts + 4], _TAILS[kept], out=views[:, 1])
     if most > _INLINE:
-        # A long cell keeps its first four bytes, and says where the rest is.
         (long,) = np.nonzero(lengths > _INLINE)
-        views[long, 2] = 0 if cells.second is None else cells.second[long]
-        views[long, 3] = starts[long]
-    sizes = np.array([len(one) for one in data], dtype=np.int64)
-    validity, nulls = None, 0
-    if cells.valid is not None:
-        nulls = rows - int(np.count_nonzero(cells.valid))
-        validity = np.packbits(cells.valid, bitorder="little") if nulls else None
-    return _array(rows, nulls, (validity, views, *data, sizes))
+        views[long, 1] = starts[long].view("<u8") << np.uint64(32)
 
 
 class _Array(ctypes.Structure):

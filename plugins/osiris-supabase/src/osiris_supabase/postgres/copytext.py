@@ -29,7 +29,7 @@ class BrokenRowsError(Exception):
 
 @attrs.frozen(kw_only=True)
 class Cells:
-    """Cells by row and column: where each begins in ``data`` (which has 16 bytes more), its length, and whether it is
+    """Cells by column and row: where each begins in ``data`` (which has 16 bytes more), its length, and whether it is
     a value; the bytes of one that is NULL mean nothing.
     """
 
@@ -47,11 +47,15 @@ def take_apart(rows: bytearray, columns: int) -> Cells:
     if len(found) % columns:
         raise BrokenRowsError
     ends: Ints = found.reshape(-1, columns)
-    if not (np.all(data[ends[:, -1]] == _LINE) and np.all(data[ends[:, :-1]] == _TAB)):
+    # As many lines end as there are rows, each with a row's last cell: so tabs end all other cells.
+    if np.count_nonzero(data == _LINE) != len(ends) or not np.all(data[ends[:, -1]] == _LINE):
         raise BrokenRowsError
+    # From here on column by column, as who reads them goes.
+    ends = np.ascontiguousarray(ends.T)
     starts = np.empty_like(ends)
-    starts.ravel()[0] = 0
-    starts.ravel()[1:] = ends.ravel()[:-1] + 1
+    starts[1:] = ends[:-1] + 1
+    starts[0, :1] = 0
+    starts[0, 1:] = ends[-1, :-1] + 1
     lengths = ends - starts
     valid = np.ones(lengths.shape, dtype=np.bool_)
     short = np.flatnonzero(lengths == 2)

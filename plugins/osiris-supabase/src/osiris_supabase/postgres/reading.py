@@ -79,7 +79,7 @@ def _cells(session: Session, select: Select, config: Extractor, schema: Any, wha
     try:
         for buffer in copying:
             cells = take_apart(buffer, count)
-            seen += len(cells.starts)
+            seen += cells.starts.shape[1]
             yield _batch(cells, select, config, schema, what)
         session.run("COMMIT")
     except ServerFailure as failure:
@@ -96,7 +96,7 @@ def _cells(session: Session, select: Select, config: Extractor, schema: Any, wha
 def _batch(cells: Cells, select: Select, config: Extractor, schema: Any, what: str) -> Any:
     columns = []
     for at, plan in enumerate(select.columns):
-        starts, lengths, valid = cells.starts[:, at], cells.lengths[:, at], cells.valid[:, at]
+        starts, lengths, valid = cells.starts[at], cells.lengths[at], cells.valid[at]
         if plan.special is not None:
             special = _special(cells, at, plan.special)
             if special.any():
@@ -116,12 +116,12 @@ def _batch(cells: Cells, select: Select, config: Extractor, schema: Any, what: s
                 starts=starts + skip if skip else starts, lengths=lengths - skip if skip else lengths, valid=valid
             )
         )
-    return view_batch(schema, cells.data, columns, rows=len(cells.starts))
+    return view_batch(schema, cells.data, columns, rows=cells.starts.shape[1])
 
 
 def _special(cells: Cells, at: int, kind: str) -> Any:
     """Which cells are infinite moments, or numbers that are none: told by their first letters."""
-    starts, valid = cells.starts[:, at], cells.valid[:, at]
+    starts, valid = cells.starts[at], cells.valid[at]
     first, second = cells.data[starts], cells.data[starts + 1]
     if kind == "moment":
         found = (first == ord("i")) | (first == ord("-"))

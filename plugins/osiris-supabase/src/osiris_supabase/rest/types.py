@@ -49,7 +49,7 @@ def selected(found: TableColumn, alias: str) -> str:
 def plan_of(found: TableColumn, *, specials_as_text: bool) -> ColumnPlan:
     """How the text of a column becomes its value: as over SQL, but for a ``numeric``, whose digits nobody tells."""
     if found.format == "bytea":
-        cast = Cast(name=found.name, expression="CASE WHEN {cell} ^@ '\\x' THEN unhex({cell}[3:]) END", type="BLOB")
+        cast = Cast(name=found.name, expression="unhex({cell}[3:])", type="BLOB", refused_if="NOT {cell} ^@ '\\x'")
         return ColumnPlan(cast=cast, type="bytea")
     oid = _OIDS.get(found.format, 25)
     return column_plan(found.name, oid, -1, found.format, specials_as_text=specials_as_text)

@@ -5,12 +5,14 @@ the largest cursor that was loaded, as :mod:`osiris_core.run.cursors` writes it;
 digests of the rows at that value (with ``lag``, from that far before), by which rows that are read again are told from
 new ones; ``by`` names the columns they are made of. Nothing before ``since`` is read again: rows before it are not
 among the digests (a lag has become longer), or somebody has said so (``osiris state set``). ``source`` is what was
-read: a cursor of another table means something else.
+read (component, connection, table, and digests of the texts that choose rows): a cursor of something else means
+something else.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -30,8 +32,14 @@ MAX_KEYS: Final = 100_000
 
 DAMAGED: Final = "OSR-RUN-081"
 _SOURCE: Final = ("table", "schema", "database", "query_params")
-"""Fields of an extractor that say what its cursor is a cursor of. The text of a query is not among them: it may gain a
-column and still give the same rows."""
+"""Fields of an extractor that say what its cursor is a cursor of."""
+
+TEXTS: Final = ("query", "where", "query_params")
+"""Fields that choose rows of one source: after they change, what was loaded may still count (``osiris state set``)."""
+
+_WRITTEN: Final = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`|\s+")
+_DELICATE: Final = re.compile(r"--|#|/\*|\\|\$\w*\$")
+"""What makes white space, or the end of a quoted text, a matter of dialect."""
 
 
 @attrs.frozen(kw_only=True)
@@ -92,10 +100,24 @@ def read_text(text: str, *, key: str) -> CursorState:
 
 def source_of(step: ManifestStep) -> dict[str, Any]:
     """What ``step`` reads, as far as a changed answer makes another cursor of the same name."""
-    found = {name: step.config[name] for name in _SOURCE if step.config.get(name) not in (None, {})}
-    if step.config.get("table") is None:
-        found = {"query": True, **{name: value for name, value in found.items() if name == "query_params"}}
+    config = step.config
+    wanted = _SOURCE if config.get("table") is not None else ("query_params",)
+    found = {name: config[name] for name in wanted if config.get(name) not in (None, {})}
+    texts = {name: config[name] for name in ("query", "where") if isinstance(config.get(name), str)}
+    found |= {name: digest([_in_one_form(text)])[:16] for name, text in texts.items()}
+    found["component"] = step.component
+    if step.connection is not None:
+        use = step.connection
+        changed = {name: value for name, value in use.overrides.items() if name in use.identity}
+        found["connection"] = [use.ref, changed] if changed else use.ref
     return found
+
+
+def _in_one_form(text: str) -> str:
+    """SQL ``text`` with one space for any white space between its words, where that is sure to change nothing."""
+    if _DELICATE.search(text):
+        return text.strip()
+    return _WRITTEN.sub(lambda found: " " if found.group().isspace() else found.group(), text).strip()
 
 
 def state_key(pipeline: str, step_id: str, destination: str) -> str:

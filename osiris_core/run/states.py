@@ -10,6 +10,7 @@ from arro3.core import Schema
 from osiris_core.diagnostics import did_you_mean
 from osiris_core.errors import DriverError, InvalidInput
 from osiris_core.run.bounds import Bounds, incremental_pairs
+from osiris_core.run.cursor_state import TEXTS
 from osiris_core.run.cursors import canonical
 from osiris_core.run.failure import wrapped
 from osiris_core.run.incremental import IncrementalExtract
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from osiris_core.compile.manifest import Manifest
+    from osiris_core.run.context import StepContext
+    from osiris_core.run.cursor_state import CursorState
     from osiris_core.run.cursors import Kind
     from osiris_core.run.quiet import Quiet
     from osiris_core.run.state import PreparedStep
@@ -105,8 +108,23 @@ class States:
             raise InvalidInput(
                 _UNSETTABLE, f"'{value:.100}' is no value of the cursor '{extract.config.cursor}' ({kind}): {error}"
             ) from error
-        extract.write(extract.made(kind=kind, value=value, since=value), self._quiet.context(extract.writer))
+        context = self._quiet.context(extract.writer)
+        known = self._still_known(extract, value, context)
+        noted = extract.made(kind=kind, value=value, since=value) if known is None else known
+        extract.write(noted, context)
         return self.show(step)
+
+    def _still_known(self, extract: IncrementalExtract, value: str, context: StepContext) -> CursorState | None:
+        """The state that stands at ``value`` for the changed query of ``extract``: its rows are known by their digests
+        still. None when that is not what happens.
+        """
+        state, _ = extract.read(context)
+        if state is None or state.value != value:
+            return None
+        made = extract.made(kind=state.kind, value=state.value, since=state.since, keys=state.keys)
+        differing = {name for name in {*state.source, *made.source} if state.source.get(name) != made.source.get(name)}
+        same = (state.cursor.casefold(), state.by) == (made.cursor.casefold(), made.by)
+        return made if same and differing and differing <= set(TEXTS) else None
 
     def reset(self, step: str) -> Shown:
         """Let the next run begin at the beginning."""

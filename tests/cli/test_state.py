@@ -105,6 +105,25 @@ def test_a_state_that_does_not_fit_is_shown_as_such_and_can_be_set(ledger):
     osiris(ledger, "run", "p.yaml")
 
 
+@pytest.mark.slow
+def test_after_a_query_was_edited_the_last_value_goes_on_and_its_rows_are_known(ledger):
+    ledger.mode = "append"
+
+    def write(query):
+        incremental = {"cursor": "ts", "primary_key": ["id"]}
+        read = step("read", "duckdb.extractor", connection="@duckdb.source", query=query, incremental=incremental)
+        ledger.shop.write(read, ledger.steps()[1])
+
+    write("SELECT * FROM orders")
+    osiris(ledger, "run", "p.yaml")
+    write("SELECT * FROM orders WHERE id > 0")
+    assert "'query' of the extract is another one now" in osiris(ledger, "run", "p.yaml", status=1).stderr
+    osiris(ledger, "state", "set", "p.yaml", "2026-03-02")
+    ledger.insert((3, "2026-03-02", "c"))
+    osiris(ledger, "run", "p.yaml")
+    assert [row[0] for row in ledger.target()] == [1, 2, 3]
+
+
 def test_explain_says_where_the_next_run_begins(ledger):
     assert "  incremental: by ts, from 2026-01-01 on (`initial`)" in osiris(ledger, "explain", "p.yaml").stdout
     osiris(ledger, "run", "p.yaml")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import duckdb
 import pytest
@@ -232,6 +233,42 @@ def test_a_changed_cursor_source_or_key_is_no_way_to_go_on(ledger):
     assert "values were of the kind integer, and are of the kind text now" in error.message
     ledger.source("ALTER TABLE orders ALTER ts TYPE BIGINT")
     ledger.refused("OSR-DUCKDB-032")  # the state goes with it; the table's column is the writer's matter
+
+
+def test_another_connection_is_another_source(ledger):
+    ledger.make("INTEGER", (1, 5, "a"))
+    shutil.copy(ledger.shop.folder / "source.duckdb", ledger.shop.folder / "second.duckdb")
+    (ledger.shop.folder / "osiris_connections.yaml").write_text(
+        "connections: {duckdb: {source: {path: source.duckdb}, second: {path: second.duckdb}, "
+        "target: {path: target.duckdb}}}\n"
+    )
+    extract, load = ledger.steps()
+    ledger.loaded()
+    other = {**extract, "config": {**extract["config"], "connection": "@duckdb.second"}}
+    error = ledger.shop.run(other, load).outcome.error
+    assert error.code == "OSR-RUN-080"
+    assert "'connection' of the extract is another one now" in error.message
+
+
+def test_another_query_is_another_source_and_white_space_is_not(ledger):
+    ledger.make("INTEGER", (1, 5, "a"))
+    extract, load = ledger.steps()
+
+    def asked(query):
+        config = {"connection": "@duckdb.source", "query": query, "incremental": ledger.incremental}
+        return ledger.shop.run({**extract, "config": config}, load).outcome.error
+
+    assert asked("SELECT * FROM orders WHERE v <> 'a  b'") is None
+    assert asked("  SELECT *\n  FROM orders\n  WHERE v <> 'a  b'\n") is None
+    for query in (
+        "SELECT * FROM orders WHERE v <> 'a b'",
+        "SELECT * FROM orders",
+        "SELECT * FROM orders -- WHERE v <> 'a  b'",
+    ):
+        error = asked(query)
+        assert error.code == "OSR-RUN-080"
+        assert "'query' of the extract is another one now" in error.message
+        assert "osiris state set" in error.hint
 
 
 def test_another_table_is_loaded_from_the_beginning_and_so_is_one_that_was_dropped(ledger):

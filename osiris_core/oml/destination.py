@@ -1,7 +1,8 @@
 """What a write step does to which destination, read from its config without knowing its component.
 
 A destination is the value of the field that its config class marks as a written path, or else of a field called
-``table`` (with ``schema`` when there is one). How it is written is ``mode`` and the fields that name keys.
+``table`` (with ``schema`` when there is one); names that differ in case are one table where the config class has
+``folds_names``. How it is written is ``mode`` and the fields that name keys.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _MANNER: Final = ("mode", "primary_key", "replace_keys", "on_duplicate", "on_schema_change", "create_if_missing")
 _APPEND: Final = "append"
 _TABLE: Final = "table"
+_FOLDS: Final = "folds_names"
 
 
 @attrs.frozen(kw_only=True)
@@ -37,6 +39,15 @@ class Destination:
     place: str
     connection: str | None
     manner: Mapping[str, Any]
+    folds: bool = False
+    """Whether the system takes names of tables that differ in case for one."""
+
+    @property
+    def same(self) -> str:
+        """What is one text for every way to write the place; not for reading."""
+        if self.what == "file":
+            return normpath(self.place)
+        return self.place.casefold() if self.folds else self.place
 
     @property
     def what(self) -> str:
@@ -46,7 +57,7 @@ class Destination:
     @property
     def key(self) -> tuple[str, str, str | None]:
         """What makes it the same destination in two manifests."""
-        return self.what, self.place, self.connection
+        return self.what, self.same, self.connection
 
     @property
     def name(self) -> str:
@@ -83,6 +94,7 @@ def destination_of(
         place=f"{schema}.{place}" if field == _TABLE and isinstance(schema, str) else place,
         connection=connection,
         manner={key: config[key] for key in _MANNER if config.get(key) is not None},
+        folds=bool(getattr(cls, _FOLDS, False)),
     )
 
 
@@ -97,8 +109,7 @@ def check_destinations(steps: Iterable[CheckedStep], findings: Findings) -> None
         found = destination_of(step.id, step.mode, step.config, cls=step.component.config, connection=ref)
         if found is None:
             continue
-        place = found.place if found.what == _TABLE else normpath(found.place)
-        before = seen.setdefault((found.what, place, _system(step.connection)), [])
+        before = seen.setdefault((found.what, found.same, _system(step.connection)), [])
         other = next((each for each in before if not each[1].mode == found.mode == _APPEND), None)
         before.append((step, found))
         if other is not None:

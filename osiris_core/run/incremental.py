@@ -315,7 +315,7 @@ def _destination(writer: PreparedStep) -> str:
     step = writer.step
     ref = step.connection.ref if step.connection is not None else None
     found = destination_of(step.id, step.mode, step.config, cls=type(writer.config), connection=ref)
-    return f"{found.what} {found.place}" if found is not None else step.id
+    return f"{found.what} {found.same}" if found is not None else step.id
 
 
 def _text(value: float | str) -> str:

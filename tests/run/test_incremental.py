@@ -283,6 +283,18 @@ def test_another_table_is_loaded_from_the_beginning_and_so_is_one_that_was_dropp
     assert len(ledger.target()) == 2
 
 
+def test_one_destination_written_in_two_ways_has_one_state(ledger):
+    ledger.make("INTEGER", (1, 1, "a"), (2, 2, "b"))
+    ledger.loaded()
+    ledger.write = {"table": "COPY", "schema": "Main"}
+    ledger.loaded()
+    assert len(ledger.target()) == 2
+    for path in ("copy", "./copy", "copy/"):
+        load = step("load", "filesystem.parquet_writer", ["read"], path=path, layout="folder", mode="append")
+        assert ledger.shop.run(*ledger.steps()[:1], load).outcome.error is None
+    assert len(duckdb.sql(f"FROM '{ledger.shop.folder}/copy/*.parquet'").fetchall()) == 2
+
+
 def test_a_state_moved_by_somebody_else_meanwhile_ends_the_run(ledger):
     ledger.make("INTEGER", (1, 1, "a"))
     ledger.loaded()

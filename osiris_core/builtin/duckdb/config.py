@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import ClassVar
 
 from osiris_core.api import Incremental, Problem, TableWriter, check_table_name, config, field
 
@@ -101,6 +102,8 @@ class Extractor:
 @config
 class Writer(TableWriter):
     """A table of a DuckDB file, changed in one transaction."""
+
+    folds_names: ClassVar[bool] = True
 
     table: str = field(doc="The table to write.", pattern=_IDENTIFIER, examples=("orders",))
     schema: str = field(default="main", doc="The schema of the table.", pattern=_IDENTIFIER)

@@ -1,7 +1,10 @@
-"""What every run of the tests begins with, and what it takes of the large families of like cases (marker ``extra``).
+"""What every run of the tests begins and ends with, and what it takes of the families of like cases (marker ``extra``).
 
 A matrix of kill points times destinations is worth having whole and too slow to run at every turn. By default every
 fourth of its cases runs, chosen by name, so always the same; ``--extras all`` (``make test-all``) runs all of them.
+
+What a fault has left behind is a cell of the fault matrix: its test notes it (fixture ``cell``), and the run ends with
+how many there were, by destination and mode.
 """
 
 from __future__ import annotations
@@ -9,8 +12,14 @@ from __future__ import annotations
 import re
 import signal
 import zlib
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,3 +49,44 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left:
         config.hook.pytest_deselected(items=left)
         items[:] = [item for item in items if item not in left]
+
+
+class Cell(NamedTuple):
+    """What a fault left of a destination that was written in a mode: its rows ``before`` or ``after`` the load."""
+
+    destination: str
+    mode: str
+    fault: str
+    outcome: str
+
+
+@pytest.fixture
+def cell(record_property: Callable[[str, object], None]) -> Callable[[str, str, str, str], None]:
+    """Notes a cell. A property of the test carries them all, as only properties reach the process that prints."""
+    cells: list[tuple[str, ...]] = []
+    record_property("cells", cells)
+    return lambda *parts: cells.append(tuple(Cell(*parts)))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print the fault matrix."""
+    found: dict[str, dict[str, Counter[str]]] = {}
+    passed = failed = 0
+    for kind in ("passed", "failed"):
+        for report in terminalreporter.getreports(kind):
+            cells = dict(report.user_properties).get("cells") if report.when == "call" else None
+            # A test fails in the cell that comes after those it has noted, which hold.
+            failed += kind == "failed" and cells is not None
+            for one in (Cell(*cell) for cell in cells or ()):
+                passed += 1
+                found.setdefault(one.destination, {}).setdefault(one.mode, Counter())[one.outcome] += 1
+    if not passed + failed:
+        return
+    terminalreporter.write_line("")
+    terminalreporter.write_line(f"fault matrix: {passed + failed} cells, {passed} passed")
+    for destination, modes in sorted(found.items()):
+        told = (
+            f"{mode} {' + '.join(f'{count} {outcome}' for outcome, count in sorted(outcomes.items(), reverse=True))}"
+            for mode, outcomes in sorted(modes.items())
+        )
+        terminalreporter.write_line(f"  {destination}: {', '.join(told)}")

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    Cell = Callable[[str, str, str, str], None]
+
 pytestmark = pytest.mark.slow
 
 OLD = [(1, "old"), (2, "old")]
@@ -226,7 +228,7 @@ def staged(folder: Path) -> list[str]:
 @pytest.mark.extra
 @pytest.mark.parametrize("point", RUNTIME_POINTS)
 @pytest.mark.parametrize("destination", DESTINATIONS, ids=lambda d: d.name)
-def test_killed(destination: Destination, point: str, laid_out: Callable[[Destination], Path]) -> None:
+def test_killed(destination: Destination, point: str, laid_out: Callable[[Destination], Path], cell: Cell) -> None:
     folder = laid_out(destination)
     assert destination.read(folder) == OLD
 
@@ -244,6 +246,8 @@ def test_killed(destination: Destination, point: str, laid_out: Callable[[Destin
     assert destination.read(folder) == destination.after
     assert staged(folder) == []
 
+    state = "after" if found == destination.after else "before"
+    cell(*destination.name.rsplit(" ", 1), f"kill -9 at {point}", state)
     if point != "after_publish":
         return
     # A success ends the chain: the next run is a load of its own, and an append appends.
@@ -256,20 +260,24 @@ def test_killed(destination: Destination, point: str, laid_out: Callable[[Destin
 @pytest.mark.extra
 @pytest.mark.parametrize("action", ["interrupt", "full", "raise", "retry"])
 @pytest.mark.parametrize("destination", DESTINATIONS, ids=lambda d: d.name)
-def test_failed(destination: Destination, action: str, laid_out: Callable[[Destination], Path]) -> None:
+def test_failed(destination: Destination, action: str, laid_out: Callable[[Destination], Path], cell: Cell) -> None:
     folder = laid_out(destination)
     done = osiris(folder, "run", "load.yaml", failpoint=f"before_publish:{action}")
     assert "Traceback" not in done.stderr
     if action == "retry":
         assert done.returncode == 0, done.stderr
         assert destination.read(folder) == destination.after
+        state = "after"
     else:
         assert done.returncode == (130 if action == "interrupt" else 1), done.stderr
         # A signal may find the step past its last look at it; then the load is published, whole.
         allowed = (OLD, destination.after) if action == "interrupt" else (OLD,)
-        assert destination.read(folder) in allowed
+        found = destination.read(folder)
+        assert found in allowed
+        state = "before" if found == OLD else "after"
         assert staged(folder) == []
         again = osiris(folder, "run", "load.yaml")
         assert again.returncode == 0, again.stderr
         assert destination.read(folder) == destination.after
     assert staged(folder) == []
+    cell(*destination.name.rsplit(" ", 1), f"{action} at before_publish", state)

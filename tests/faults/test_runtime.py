@@ -46,7 +46,7 @@ def assert_converged(shop):
 @pytest.mark.slow
 @pytest.mark.parametrize("step", ["first", "second"])
 @pytest.mark.parametrize("point", RUNTIME_POINTS)
-def test_killed_at_a_point(remote_shop, point, step):
+def test_killed_at_a_point(remote_shop, point, step, cell):
     shop = remote_shop
     pipeline(shop)
     where = point if point == "before_status" else f"{point}@{step}"
@@ -65,6 +65,7 @@ def test_killed_at_a_point(remote_shop, point, step):
     assert (latest.status, latest.token) == ("succeeded", crashed.id)
     already = {one["id"]: one["already"] for one in json.loads(again.stdout)["steps"]}
     assert already[step] is (point in PUBLISHED)
+    cell("a plugin's store", "append", f"kill -9 at {where}", "after" if point in PUBLISHED else "before")
 
     once_more = shop.osiris("run", "p.yaml")
     assert once_more.returncode == 0
@@ -74,7 +75,7 @@ def test_killed_at_a_point(remote_shop, point, step):
 @pytest.mark.extra
 @pytest.mark.slow
 @pytest.mark.parametrize("point", [point for point in RUNTIME_POINTS if point != "before_status"])
-def test_failed_at_a_point(remote_shop, point):
+def test_failed_at_a_point(remote_shop, point, cell):
     shop = remote_shop
     pipeline(shop)
     armed = {"OSIRIS_TEST_FAILPOINTS": "1", "OSIRIS_FAILPOINT": f"{point}@second:raise"}
@@ -85,6 +86,7 @@ def test_failed_at_a_point(remote_shop, point):
     assert [one.status for one in records(shop)] == ["failed"]
     assert shop.osiris("run", "p.yaml").returncode == 0
     assert_converged(shop)
+    cell("a plugin's store", "append", f"failure at {point}", "after" if point in PUBLISHED else "before")
 
 
 def test_without_the_safety_catch_nothing_happens(remote_shop):
@@ -174,7 +176,7 @@ def test_a_disk_that_fills_up_under_the_record(remote_shop):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("point", ["begin", "staged", "after_publish"])
-def test_no_space_at_a_point(remote_shop, point):
+def test_no_space_at_a_point(remote_shop, point, cell):
     shop = remote_shop
     pipeline(shop)
     env = {"OSIRIS_TEST_FAILPOINTS": "1", "OSIRIS_FAILPOINT": f"{point}@first:full"}
@@ -183,6 +185,7 @@ def test_no_space_at_a_point(remote_shop, point):
     assert "no space left on the disk" in done.stderr
     assert shop.osiris("run", "p.yaml").returncode == 0
     assert_converged(shop)
+    cell("a plugin's store", "append", f"no space at {point}", "after" if point in PUBLISHED else "before")
 
 
 def test_a_logs_folder_that_cannot_be_written(remote_shop):

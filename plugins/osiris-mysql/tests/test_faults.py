@@ -1,6 +1,6 @@
 """What befalls a load, and what is then in the database: the table as before or as after, and nothing half-way.
 
-Each cell prints a line. In all of them running again gives the rows that one run would have given (an append neither
+In all cells running again gives the rows that one run would have given (an append neither
 lost nor doubled), nothing staged stays, and the commit row is there once.
 """
 
@@ -53,35 +53,32 @@ class Way:
 
 UPSERT = {"mode": "upsert", "primary_key": ["id"]}
 BY_ID = {"mode": "delete_insert", "replace_keys": ["id"]}
-RUNTIME = ("begin", "mid_write", "staged", "before_publish", "after_publish")
-COMMIT = ("mysql.before_commit", "mysql.after_commit")
-RENAME = ("mysql.prepared", "mysql.renamed", "mysql.after_commit")
-APPEND = Way(
-    name="append",
-    config={"mode": "append"},
-    after=[*OLD, *NEW],
-    points=(*RUNTIME, "mysql.sending", *COMMIT),
-)
-REPLACE = Way(name="replace", config={"mode": "replace"}, after=NEW, points=(*RUNTIME[1:3], *RENAME, "after_publish"))
+LOADED = ("mysql.begun", "begin", "mid_write", "mysql.sending", "staged", "before_publish")
+PUBLISHED = ("after_publish", "before_status")
+BY_COMMIT = (*LOADED, "mysql.before_commit", "mysql.after_commit", *PUBLISHED)
+BY_RENAME = (*LOADED, "mysql.prepared", "mysql.renamed", "mysql.after_commit", *PUBLISHED)
+APPEND = Way(name="append", config={"mode": "append"}, after=[*OLD, *NEW], points=BY_COMMIT)
+REPLACE = Way(name="replace", config={"mode": "replace"}, after=NEW, points=BY_RENAME)
+UPSERTED = Way(name="upsert", config=UPSERT, after=KEPT, points=BY_COMMIT)
+DELETED = Way(name="delete_insert", config=BY_ID, after=KEPT, points=BY_COMMIT)
+CREATED = Way(name="append, new table", config={"mode": "append"}, after=NEW, points=BY_RENAME, fresh=True)
 WAYS = (
     APPEND,
     REPLACE,
-    Way(name="replace, trigger", config={"mode": "replace"}, after=NEW, points=COMMIT, trigger=True),
-    Way(name="upsert", config=UPSERT, after=KEPT, points=("mysql.sending", *COMMIT)),
-    Way(name="delete_insert", config=BY_ID, after=KEPT, points=COMMIT),
-    Way(name="append, new table", config={"mode": "append"}, after=NEW, points=RENAME, fresh=True),
-    Way(name="upsert, new table", config=UPSERT, after=NEW, points=RENAME, fresh=True),
+    Way(name="replace, trigger", config={"mode": "replace"}, after=NEW, points=BY_COMMIT, trigger=True),
+    UPSERTED,
+    DELETED,
+    CREATED,
+    Way(name="replace, new table", config={"mode": "replace"}, after=NEW, points=BY_RENAME, fresh=True),
+    Way(name="upsert, new table", config=UPSERT, after=NEW, points=BY_RENAME, fresh=True),
+    Way(name="delete_insert, new table", config=BY_ID, after=NEW, points=BY_RENAME, fresh=True),
 )
-DONE = {"after_publish", "mysql.after_commit", "mysql.renamed"}
+DONE = {*PUBLISHED, "mysql.after_commit", "mysql.renamed"}
 
 
 def found(bench):
     """The rows of the table, None when there is none."""
     return sorted(bench.content()) if "t" in bench.tables() else None
-
-
-def say(way, fault, state):
-    print(f"mysql {way} | {fault} | {state} | run again: converged")
 
 
 def settle(bench, way, *, load_id):
@@ -135,7 +132,7 @@ def osiris(folder, bench, failpoint=None):
 @pytest.mark.parametrize(
     ("way", "point"), [pytest.param(way, point, id=f"{way.name}-{point}") for way in WAYS for point in way.points]
 )
-def test_killed(bench, tmp_path, way, point):
+def test_killed(bench, tmp_path, way, point, cell):
     way.seed(bench)
     lay_out(tmp_path, bench, way)
     killed = osiris(tmp_path, bench, f"{point}:kill")
@@ -147,13 +144,13 @@ def test_killed(bench, tmp_path, way, point):
     assert found(bench) == sorted(way.after)
     assert bench.tables() == ["_osiris_loads", "t"]
     assert set(bench.sql("SELECT status, COUNT(*) FROM _osiris_loads")) == {("committed", 1)}
-    say(way.name, f"kill -9 at {point}", "after" if point in DONE else "before")
+    cell("mysql", way.name, f"kill -9 at {point}", "after" if point in DONE else "before")
 
 
 @pytest.mark.extra
 @pytest.mark.parametrize("way", [APPEND, REPLACE], ids=lambda way: way.name)
 @pytest.mark.parametrize("action", ["interrupt", "full", "retry"])
-def test_failed(bench, tmp_path, way, action):
+def test_failed(bench, tmp_path, way, action, cell):
     way.seed(bench)
     lay_out(tmp_path, bench, way)
     point = "mysql.before_commit" if way is APPEND else "mysql.prepared"
@@ -168,7 +165,7 @@ def test_failed(bench, tmp_path, way, action):
     assert done.returncode == 0, done.stderr
     assert found(bench) == sorted(way.after)
     assert bench.tables() == ["_osiris_loads", "t"]
-    say(way.name, f"{action} at {point}", "after" if action == "retry" else "before")
+    cell("mysql", way.name, f"{action} at {point}", "after" if action == "retry" else "before")
 
 
 # the network
@@ -184,8 +181,8 @@ def proxy(bench):
 MANY = "SELECT i::INT AS id, repeat('x', 40) AS name FROM range(4000) r(i)"
 
 
-@pytest.mark.parametrize("way", [APPEND, REPLACE, WAYS[3]], ids=lambda way: way.name)
-def test_cut_at_ten_offsets(bench, proxy, way):
+@pytest.mark.parametrize("way", [APPEND, REPLACE, UPSERTED, DELETED], ids=lambda way: way.name)
+def test_cut_at_ten_offsets(bench, proxy, way, cell):
     way.seed(bench)
     bench.write("writer", MANY, **{**way.config, "table": "probe"})
     total = proxy.sent
@@ -210,9 +207,9 @@ def test_cut_at_ten_offsets(bench, proxy, way):
         after = len(found(bench))
         assert count in (2, after)
         assert again.already is (count == after)
-        assert after == {"append": 4002, "replace": 4000, "upsert": 4000}[way.name]
+        assert after == (4002 if way is APPEND else 4000)
         assert bench.tables() == ["_osiris_loads", "t"]
-        say(way.name, f"TCP cut at {at * 10}% of the bytes", "before" if count == 2 else "after")
+        cell("mysql", way.name, f"TCP cut at {at * 10}% of the bytes", "before" if count == 2 else "after")
     assert 2 in states
 
 
@@ -220,14 +217,15 @@ def test_cut_at_ten_offsets(bench, proxy, way):
     ("way", "statement"),
     [
         (APPEND, b"COMMIT"),
-        (WAYS[3], b"COMMIT"),
+        (UPSERTED, b"COMMIT"),
+        (DELETED, b"COMMIT"),
         (REPLACE, b"RENAME TABLE"),
         (REPLACE, b"SET status = 'committed'"),
-        (WAYS[5], b"RENAME TABLE"),
+        (CREATED, b"RENAME TABLE"),
     ],
     ids=lambda value: value.name if isinstance(value, Way) else value.decode().split()[0],
 )
-def test_lost_acknowledgement(bench, proxy, way, statement):
+def test_lost_acknowledgement(bench, proxy, way, statement, cell):
     way.seed(bench)
     proxy.swallow(statement)
     with pytest.raises(ConnectionUnusable) as caught:
@@ -236,12 +234,12 @@ def test_lost_acknowledgement(bench, proxy, way, statement):
     assert proxy.happened.is_set()
     assert found(bench) == sorted(way.after)
     assert settle(bench, way, load_id="c" * 32).already is True
-    say(way.name, f"no answer to {statement.decode()}", "after")
+    cell("mysql", way.name, f"no answer to {statement.decode()}", "after")
 
 
-@pytest.mark.parametrize("way", [APPEND, REPLACE], ids=lambda way: way.name)
+@pytest.mark.parametrize("way", [APPEND, REPLACE, UPSERTED], ids=lambda way: way.name)
 @pytest.mark.parametrize("share", [0.3, 0.9])
-def test_black_hole(bench, proxy, way, share):
+def test_black_hole(bench, proxy, way, share, cell):
     way.seed(bench)
     bench.write("writer", MANY, **{**way.config, "table": "probe"})
     total = proxy.sent
@@ -255,7 +253,7 @@ def test_black_hole(bench, proxy, way, share):
     assert found(bench) == way.before
     assert [name for name in bench.tables() if name not in ("t", "_osiris_loads")] == []
     assert settle(bench, way, load_id="d" * 32).already is False
-    say(way.name, f"black hole at {share:.0%} of the bytes", "before")
+    cell("mysql", way.name, f"black hole at {share:.0%} of the bytes", "before")
 
 
 def test_a_server_that_asks_for_a_file_gets_none(bench, proxy):
@@ -274,7 +272,7 @@ def test_a_server_that_asks_for_a_file_gets_none(bench, proxy):
 # the server
 
 
-def test_the_server_dies_while_rows_are_sent(mortal_bench):
+def test_the_server_dies_while_rows_are_sent(mortal_bench, cell):
     bench, server = mortal_bench, mortal_bench.server
     APPEND.seed(bench)
     driver, config = bench.driver("writer"), bench.configured("writer", {"table": "t", "mode": "append"})
@@ -290,7 +288,7 @@ def test_the_server_dies_while_rows_are_sent(mortal_bench):
         server.start()
     assert found(bench) == OLD
     settle(bench, APPEND, load_id="f" * 32)
-    say("append", "the server is killed while rows are sent", "before")
+    cell("mysql", "append", "the server is killed while rows are sent", "before")
 
 
 class _Rows:
@@ -311,9 +309,9 @@ class _Rows:
         yield from self._table.to_batches()
 
 
-def test_deadlock(bench):
+def test_deadlock(bench, cell):
     """The other transaction has changed more, so the load's is the one that is undone."""
-    way = WAYS[3]
+    way = UPSERTED
     bench.sql(
         "CREATE TABLE t (id INT PRIMARY KEY, name VARCHAR(50))",
         "INSERT INTO t VALUES (1, 'old'), (2, 'old'), (3, 'old')",
@@ -348,11 +346,11 @@ def test_deadlock(bench):
     assert bench.sql("SELECT name FROM t WHERE id <= 3 ORDER BY id") == (("old",), ("other",), ("other",))
     bench.write("writer", NEW_SQL, table="t", load_id="a" * 32, **way.config)
     assert bench.sql("SELECT name FROM t WHERE id <= 3 ORDER BY id") == (("old",), ("new",), ("new",))
-    say("upsert", "deadlock", "before")
+    cell("mysql", "upsert", "deadlock", "before")
 
 
-def test_statement_timeout(bench, own_mariadb):
-    way = WAYS[3]
+def test_statement_timeout(bench, own_mariadb, cell):
+    way = UPSERTED
     way.seed(bench)
     other = bench.server.connect(bench.database, autocommit=False)
     own_mariadb.execute("SET GLOBAL max_statement_time = 0.5")
@@ -366,11 +364,11 @@ def test_statement_timeout(bench, own_mariadb):
     assert caught.value.code == "OSR-MYSQL-025"
     assert found(bench) == OLD
     settle(bench, way, load_id="a" * 32)
-    say("upsert", "statement timeout", "before")
+    cell("mysql", "upsert", "statement timeout", "before")
 
 
-@pytest.mark.parametrize("way", [APPEND, REPLACE, WAYS[3]], ids=lambda way: way.name)
-def test_a_lock_that_is_not_given_up(bench, way):
+@pytest.mark.parametrize("way", [APPEND, REPLACE, UPSERTED], ids=lambda way: way.name)
+def test_a_lock_that_is_not_given_up(bench, way, cell):
     """Rows for an upsert, the whole table for others: what the server waits for is not ours to break."""
     way.seed(bench)
     bench.use(read_timeout=3.0)
@@ -385,4 +383,4 @@ def test_a_lock_that_is_not_given_up(bench, way):
     assert found(bench) == OLD
     assert [name for name in bench.tables() if name not in ("t", "_osiris_loads")] == []
     settle(bench, way, load_id="a" * 32)
-    say(way.name, "a lock that is not given up", "before")
+    cell("mysql", way.name, "a lock that is not given up", "before")

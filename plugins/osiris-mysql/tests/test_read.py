@@ -231,7 +231,8 @@ def test_a_window_of_a_cursor(bench, declared, cells, lower, upper, wanted, how)
         *(f"INSERT INTO t VALUES ({cell})" for cell in (*cells, "NULL")),
         database=bench.database,
     )
-    source = {"table": "t"} if how == "table" else {"query": "SELECT c FROM t -- all of them\n;"}
+    selected = "c + 0 AS c" if declared == "BIT(8)" else "c"
+    source = {"table": "t"} if how == "table" else {"query": f"SELECT {selected} FROM t -- all of them\n;"}
     config = {**source, "incremental": {"cursor": "C"}}
     window = Window(cursor="c", lower=lower, upper=upper)
     found = bench.read("extractor", window=window, **config).column(0).to_pylist()

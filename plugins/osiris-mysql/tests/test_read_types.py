@@ -234,6 +234,31 @@ def test_a_float_in_a_query_is_refused_with_the_way_out(mariadb, database, bench
     assert bench.rows("extractor", query="SELECT c + 0e0 AS c FROM t") == [(1234567.875,)]
 
 
+VIEW = "CREATE OR REPLACE VIEW v AS SELECT k, IF(k, c, c) AS c FROM t"
+
+
+@pytest.mark.parametrize("query", ["SELECT c FROM t", "SELECT c FROM v", "SELECT COALESCE(c, c) AS c FROM t"])
+@pytest.mark.parametrize("window", [{}, {"incremental": {"cursor": "c"}}])
+def test_a_bit_in_a_query_is_refused_with_the_way_out(mariadb, database, bench, query, window):
+    made(mariadb, database, "c BIT(16)", "513")
+    mariadb.execute(VIEW, database=database)
+    with pytest.raises(DriverError) as caught:
+        bench.rows("extractor", query=query, **window)
+    assert caught.value.code == "OSR-MYSQL-024"
+    assert "(… + 0) AS c" in caught.value.hint
+    assert bench.rows(
+        "extractor", query=query.replace("SELECT c", "SELECT c + 0 AS c").replace(") AS", ") + 0 AS")
+    ) == [(513,)]
+
+
+@pytest.mark.parametrize("window", [{}, {"incremental": {"cursor": "c"}}])
+def test_bits_that_a_view_computes(mariadb, database, bench, window):
+    made(mariadb, database, "c BIT(16)", "1", "513", "0x3131", "NULL")
+    mariadb.execute(VIEW, database=database)
+    arrow, values = column(bench, table="v", **window)
+    assert (arrow, values) == (pa.uint64(), [1, 513, 0x3131, None])
+
+
 ZERO = [
     ("DATE", "'0000-00-00'", "0000-00-00"),
     ("DATE", "'2024-00-10'", "2024-00-10"),

@@ -36,8 +36,6 @@ def comparable(field: Field) -> str:
     """The column of a query as what bounds are compared with; text by its bytes, whatever its collation says."""
     column = name(field.name)
     kind = base_type(field)
-    if kind == "BIT":
-        return f"({column} + 0)"
     if kind in INTEGERS or kind in DATES or kind in ("YEAR", "DECIMAL", "DOUBLE"):
         return column
     if kind in STRINGS:
@@ -52,7 +50,7 @@ def comparable(field: Field) -> str:
 def bound_literal(session: Session, field: Field, text: str) -> str:
     """``text`` as a literal of the type of ``field``."""
     kind = base_type(field)
-    if kind in INTEGERS or kind in ("YEAR", "BIT"):
+    if kind in INTEGERS or kind == "YEAR":
         return _number(_INTEGER, field, text)
     if kind == "DECIMAL":
         return _number(_DECIMAL, field, text)

@@ -133,6 +133,7 @@ def _read(
     fields = prepare(session, base.sql, base.what)
     _check_names(fields, base.what)
     policies = Policies(zero_dates=config.zero_dates, long_times=config.long_times, tinyint1=config.tinyint1)
+    casts = _casts(fields, base, policies)
     sql = base.sql
     if config.incremental is not None:
         field = _cursor(fields, config.incremental.cursor, base)
@@ -141,8 +142,9 @@ def _read(
         # Also without bounds, as a type may change when a query becomes part of another.
         sql = around(base, conditions)
         fields = prepare(session, sql, base.what)
+        casts = _casts(fields, base, policies)
     plan = Plan(
-        casts=_casts(fields, base, policies),
+        casts=casts,
         refused=lambda cast, cell: refused(fields, cast, cell),
         failed=lambda text: DriverError("OSR-MYSQL-023", f"{base.what}: {text}"),
     )
@@ -150,7 +152,7 @@ def _read(
 
 
 def _casts(fields: tuple[Field, ...], base: Base, policies: Policies) -> tuple[Cast, ...]:
-    return tuple(column_cast(field, policies, was_float=field.name in base.floats) for field in fields)
+    return tuple(column_cast(field, policies, was=base.widened.get(field.name)) for field in fields)
 
 
 def _cursor(fields: tuple[Field, ...], cursor: str, base: Base) -> Field:
@@ -158,7 +160,7 @@ def _cursor(fields: tuple[Field, ...], cursor: str, base: Base) -> Field:
     if field is None:
         listed = ", ".join(f"'{one.name}'" for one in fields)
         raise DriverError("OSR-MYSQL-027", f"{base.what} has no cursor column '{cursor}'; it has {listed}")
-    if field.name in base.floats:
+    if base.widened.get(field.name) == "FLOAT":
         raise DriverError("OSR-MYSQL-027", f"column '{field.name}' is a FLOAT, of which bounds cannot be told exactly")
     if base_type(field) == "DECIMAL" and column_cast(field, Policies()).type is None:
         raise DriverError(

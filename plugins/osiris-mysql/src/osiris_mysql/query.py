@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from osiris_core.api import DriverError, InvalidInput, placeholders, quote_identifier, rewrite
 from osiris_mysql.functions import RULES
+from osiris_mysql.reading import WIDENED
 from osiris_sql.readonly import Refused, check_condition, read_only, without_comments
 
 if TYPE_CHECKING:
@@ -22,13 +24,13 @@ DIALECT: Final = "mysql"
 
 @attrs.frozen(kw_only=True)
 class Base:
-    """A query before any window: its SQL, what messages call it, and the columns that are FLOAT in the table and
-    DOUBLE in the query.
+    """A query before any window: its SQL, what messages call it, and the table's types of those columns that the query
+    makes another type.
     """
 
     sql: str
     what: str
-    floats: frozenset[str] = frozenset()
+    widened: Mapping[str, str] = attrs.field(factory=dict)
 
 
 def name(text: str) -> str:
@@ -59,15 +61,17 @@ def _table_query(session: Session, config: MySQLExtractor, extra: Sequence[str])
             listed = ", ".join(f"'{row[0]}'" for row in shown)
             raise DriverError("OSR-MYSQL-020", f"table '{config.table}' has no column '{missing[0]}'; it has {listed}")
         wanted = [known[one.casefold()] for one in config.columns]
-    floats = frozenset(row[0] for row in wanted if row[1].casefold().startswith("float"))
-    # As text the server shows six digits of a FLOAT; as a DOUBLE it shows all.
-    listed = ", ".join(
-        f"{name(row[0])} + 0e0 AS {name(row[0])}" if row[0] in floats else name(row[0]) for row in wanted
-    )
+    kinds = {row[0]: re.split(r"\W", row[1].upper(), maxsplit=1)[0] for row in wanted}
+    widened = {column: kind for column, kind in kinds.items() if kind in WIDENED}
+    listed = ", ".join(_selected(row[0], widened.get(row[0])) for row in wanted)
     conditions = list(extra)
     if config.where is not None:
         conditions.insert(0, _condition(session, target, config))
-    return Base(sql=f"SELECT {listed} FROM {target}{_where(conditions)}", what=what, floats=floats)
+    return Base(sql=f"SELECT {listed} FROM {target}{_where(conditions)}", what=what, widened=widened)
+
+
+def _selected(column: str, kind: str | None) -> str:
+    return name(column) if kind is None else f"{name(column)} {WIDENED[kind].how} AS {name(column)}"
 
 
 def _condition(session: Session, target: str, config: MySQLExtractor) -> str:

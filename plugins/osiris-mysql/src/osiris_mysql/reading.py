@@ -74,7 +74,6 @@ DATES: Final[Mapping[str, tuple[str, str]]] = {
 
 _PLAIN: Final[Mapping[str, Cast]] = {
     "YEAR": Cast(name="", type="SMALLINT"),
-    "BIT": Cast(name="", is_text=False, expression="CAST('0x' || hex({cell}) AS UBIGINT)"),
     # The first four bytes are the number of the reference system; the rest is WKB.
     "GEOMETRY": Cast(name="", is_text=False, expression="{cell}[5:]"),
     "VECTOR": Cast(name="", is_text=False),
@@ -87,6 +86,25 @@ _PLAIN: Final[Mapping[str, Cast]] = {
 
 STRINGS: Final = frozenset({"VARCHAR", "CHAR", "TINYBLOB", "BLOB", "MEDIUMBLOB", "LONGBLOB"})
 """Text, or bytes where the character set says so."""
+
+
+@attrs.frozen(kw_only=True)
+class Widened:
+    """A type that a query has to make another one, by ``how``, to show its values as they are: ``why``, and the type of
+    DuckDB that holds them.
+    """
+
+    how: str
+    why: str
+    type: str
+
+
+WIDENED: Final[Mapping[str, Widened]] = {
+    "FLOAT": Widened(how="+ 0e0", why="of which the server shows six digits only", type="FLOAT"),
+    # Of an expression the server sends decimal digits, of a column its bytes, and calls both the same.
+    "BIT": Widened(how="+ 0", why="which the server sends as bytes or as digits without saying which", type="UBIGINT"),
+}
+"""The types that are read as another one."""
 
 _YEAR_0: Final = "{cell} < '0001'"
 _MIDNIGHT: Final = "starts_with({cell}, '24')"
@@ -117,8 +135,10 @@ def type_name(field: Field) -> str:
     return name
 
 
-def column_cast(field: Field, policies: Policies, *, was_float: bool = False) -> Cast:
-    """How the cells of a column become values. ``was_float``: the column is a FLOAT that the query made a DOUBLE."""
+def column_cast(field: Field, policies: Policies, *, was: str | None = None) -> Cast:
+    """How the cells of a column become values. ``was``: the table's type, of those in :data:`WIDENED`."""
+    if was is not None:
+        return Cast(name=field.name, type=WIDENED[was].type)
     name = base_type(field)
     if name in INTEGERS:
         return _integer(field, policies)
@@ -130,7 +150,7 @@ def column_cast(field: Field, policies: Policies, *, was_float: bool = False) ->
     if name == "DECIMAL":
         return _decimal(field)
     if name == "DOUBLE":
-        return Cast(name=field.name, type="FLOAT" if was_float else "DOUBLE")
+        return Cast(name=field.name, type="DOUBLE")
     if name in _PLAIN:
         return attrs.evolve(_PLAIN[name], name=field.name)
     if name in STRINGS:
@@ -139,11 +159,11 @@ def column_cast(field: Field, policies: Policies, *, was_float: bool = False) ->
 
 
 def _unreadable(field: Field, name: str) -> DriverError:
-    if name == "FLOAT":
+    if name in WIDENED:
         return DriverError(
             "OSR-MYSQL-024",
-            f"column '{field.name}' is a FLOAT, of which the server shows six digits only",
-            hint=f"write (… + 0e0) AS {field.name} in the query, or read the table with 'table'",
+            f"column '{field.name}' is a {name}, {WIDENED[name].why}",
+            hint=f"write (… {WIDENED[name].how}) AS {field.name} in the query, or read the table with 'table'",
         )
     return DriverError("OSR-MYSQL-024", f"column '{field.name}' has a type that Osiris does not know ({field.type})")
 

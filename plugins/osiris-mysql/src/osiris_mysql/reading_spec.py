@@ -32,7 +32,7 @@ EXTRACTOR: Final = ComponentSpec(
         ),
     ),
     hints=(
-        "A FLOAT column in a query must be written (column + 0e0) AS column.",
+        "A FLOAT column in a query must be written (column + 0e0) AS column, a BIT column (column + 0) AS column.",
         "Quote names with backticks, text with single quotes.",
     ),
     errors=(*CONNECTING, *READING),

@@ -1,9 +1,11 @@
 """What is remembered of an incremental extract, and the text in which a writer keeps it.
 
-The text is canonical JSON: ``{"version": 1, "cursor", "type", "value", "since", "keys", "by", "source"}``. ``value`` is
+The text is canonical JSON: ``{"version": 1, "cursor", "type", "value", "since", "keys", "gone", "by", "forms",
+"source"}``. ``value`` is
 the largest cursor that was loaded, as :mod:`osiris_core.run.cursors` writes it; null after a reset. ``keys`` are
 digests of the rows at that value (with ``lag``, from that far before), by which rows that are read again are told from
-new ones; ``by`` names the columns they are made of. Nothing before ``since`` is read again: rows before it are not
+new ones; ``gone`` are those of rows that were not there when that was last read, by the largest cursor they may have.
+``by`` names the columns that digests are made of, ``forms`` the types of cursor and columns whose texts they are. Nothing before ``since`` is read again: rows before it are not
 among the digests (a lag has become longer), or somebody has said so (``osiris state set``). ``source`` is what was
 read (component, connection, table, and digests of the texts that choose rows): a cursor of something else means
 something else.
@@ -51,8 +53,16 @@ class CursorState:
     value: str | None = None
     since: str | None = None
     keys: tuple[str, ...] = ()
+    gone: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
     by: tuple[str, ...] = ()
+    forms: tuple[str, ...] = ()
     source: Mapping[str, Any] = attrs.field(factory=dict)
+
+    @property
+    def known(self) -> Mapping[str, str]:
+        """Every digest with the largest cursor that its row may have."""
+        found = {key: last for last, keys in self.gone.items() for key in keys}
+        return found if self.value is None else found | dict.fromkeys(self.keys, self.value)
 
     def text(self) -> str:
         """The text that a writer keeps; the same for the same state."""
@@ -64,7 +74,9 @@ class CursorState:
                 "value": self.value,
                 "since": self.since,
                 "keys": sorted(self.keys),
+                "gone": {last: sorted(keys) for last, keys in self.gone.items()},
                 "by": list(self.by),
+                "forms": list(self.forms),
                 "source": dict(self.source),
             }
         )
@@ -91,7 +103,11 @@ def read_text(text: str, *, key: str) -> CursorState:
             value=data["value"] if kind is not None else None,
             since=since,
             keys=tuple(map(str, data["keys"])),
+            gone={
+                canonical(kind, last): tuple(map(str, keys)) for last, keys in (data["gone"] if kind else {}).items()
+            },
             by=tuple(map(str, data["by"])),
+            forms=tuple(map(str, data["forms"])),
             source=dict(data["source"]),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:

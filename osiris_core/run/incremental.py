@@ -51,12 +51,16 @@ class Began:
 
 @attrs.frozen(kw_only=True)
 class _Passed:
-    """What has passed: the largest cursor, whether there was one, the digests to remember, and the counts."""
+    """What has passed: the largest cursor, whether there was one, the digests to remember with what they are made of,
+    and the counts.
+    """
 
     kind: Any
     top: str | None
     met: bool
     keys: tuple[str, ...]
+    gone: Mapping[str, tuple[str, ...]]
+    forms: tuple[str, ...]
     rows: int
     dropped: int
 
@@ -162,7 +166,7 @@ class IncrementalExtract:
             window=began.window,
             lag=self.config.lag,
             keys=(self.config.primary_key or ()) if self.appends else (),
-            known=frozenset(before_.keys) if before_ is not None else frozenset(),
+            known=before_.known if before_ is not None else {},
             top=before_.value if before_ is not None else None,
         )
         meter = CursorMeter(schema, wanted, Share(ctx))
@@ -171,6 +175,8 @@ class IncrementalExtract:
                 raise self._changed(
                     f"the cursor's values were of the kind {before_.kind}, and are of the kind {meter.kind} now"
                 )
+            if wanted.known and before_ is not None and meter.forms != before_.forms:
+                raise self._changed(self._other_forms(before_.forms, meter.forms))
         except BaseException:
             meter.close()
             raise
@@ -179,8 +185,18 @@ class IncrementalExtract:
     def _end(self, meter: CursorMeter, given: int) -> None:
         """Take over what ``meter`` knows once all rows have been read."""
         self._given = given
+        gone: dict[str, list[str]] = {}
+        for digest, last in meter.gone().items():
+            gone.setdefault(last, []).append(digest)
         self._passed = _Passed(
-            kind=meter.kind, top=meter.top, met=meter.met, keys=meter.ties(), rows=meter.rows, dropped=meter.dropped
+            kind=meter.kind,
+            top=meter.top,
+            met=meter.met,
+            keys=meter.ties(),
+            gone={last: tuple(digests) for last, digests in gone.items()},
+            forms=meter.forms,
+            rows=meter.rows,
+            dropped=meter.dropped,
         )
 
     # Writing.
@@ -243,7 +259,7 @@ class IncrementalExtract:
                 cursor=state.cursor,
                 type=state.kind.value,
                 value=state.value,
-                rows_known=len(state.keys),
+                rows_known=len(state.known),
             )
         )
 
@@ -255,7 +271,14 @@ class IncrementalExtract:
             return None
         if not passed.met:
             return began.state
-        return self.made(kind=passed.kind, value=passed.top, keys=passed.keys, since=self._since(passed, began.window))
+        return self.made(
+            kind=passed.kind,
+            value=passed.top,
+            keys=passed.keys,
+            gone=passed.gone,
+            forms=passed.forms,
+            since=self._since(passed, began.window),
+        )
 
     def _since(self, passed: _Passed, window: Window) -> str | None:
         """From where on the digests know every row, when there are digests."""
@@ -280,6 +303,15 @@ class IncrementalExtract:
         by = (config.primary_key or ()) if self.appends else ()
         if by and state.by != by:
             raise self._changed(f"rows were told apart by {_names(state.by)}, and shall be by {_names(by)} now")
+
+    def _other_forms(self, old: tuple[str, ...], new: tuple[str, ...]) -> str:
+        names = (self.config.cursor, *(self.config.primary_key or ()))
+        changed = [
+            f"'{name}' was {before_}, and is {now}"
+            for name, before_, now in zip(names, old, new, strict=True)
+            if before_ != now
+        ]
+        return f"rows are told apart by the texts of values: {'; '.join(changed)} now"
 
     def _changed(self, why: str) -> DriverError:
         hint = (

@@ -92,7 +92,7 @@ class States:
             cursor=extract.config.cursor if state is None else state.cursor,
             type=None if state is None or state.kind is None else state.kind.value,
             value=None if state is None else state.value,
-            rows_known=0 if state is None else len(state.keys),
+            rows_known=0 if state is None else len(state.known),
             origin="misfit" if error else began.origin,
             lower=None if error else began.window.lower,
             error=error,
@@ -121,7 +121,14 @@ class States:
         state, _ = extract.read(context)
         if state is None or state.value != value:
             return None
-        made = extract.made(kind=state.kind, value=state.value, since=state.since, keys=state.keys)
+        made = extract.made(
+            kind=state.kind,
+            value=state.value,
+            since=state.since,
+            keys=state.keys,
+            gone=state.gone,
+            forms=state.forms,
+        )
         differing = {name for name in {*state.source, *made.source} if state.source.get(name) != made.source.get(name)}
         same = (state.cursor.casefold(), state.by) == (made.cursor.casefold(), made.by)
         return made if same and differing and differing <= set(TEXTS) else None

@@ -108,6 +108,57 @@ def test_a_load_of_nothing_new_keeps_the_state(ledger):
     assert [state["value"] for state in ledger.states()] == ["2"] * 4
 
 
+@pytest.mark.parametrize("lag", [None, 5])
+def test_a_row_that_is_gone_for_one_load_is_still_known_when_it_is_back(ledger, lag):
+    if lag:
+        ledger.incremental["lag"] = lag
+    ledger.make("INTEGER", (1, 10, "a"), (2, 10, "b"), (3, 10, "c"))
+    ledger.loaded()
+    for _ in range(2):
+        ledger.source("DELETE FROM orders WHERE id = 3")
+        ledger.loaded()
+        assert (len(ledger.states()[-1]["keys"]), list(ledger.states()[-1]["gone"])) == (2, ["10"])
+    if lag:
+        ledger.insert((4, 12, "d"))
+        ledger.loaded()
+    ledger.insert((3, 10, "c"))
+    ledger.loaded()
+    assert [row[0] for row in ledger.target()] == ([1, 2, 3, 4] if lag else [1, 2, 3])
+    assert ledger.states()[-1]["gone"] == {}
+    ledger.source("DELETE FROM orders")
+    ledger.insert((9, 30, "z"))
+    ledger.loaded()
+    assert (len(ledger.states()[-1]["keys"]), ledger.states()[-1]["gone"]) == (1, {})
+
+
+@pytest.mark.parametrize(
+    ("old", "value", "new"),
+    [
+        ("DECIMAL(10,2)", "5.5", "DECIMAL(12,3)"),
+        ("DECIMAL(10,2)", "500", "DECIMAL(12,3)"),
+        ("DECIMAL(10,0)", "500", "DECIMAL(12,2)"),
+        ("TIMESTAMP", "2026-03-01 00:00:00.5", "TIMESTAMP_NS"),
+        ("TIMESTAMP_NS", "2026-03-01 00:00:00", "TIMESTAMP"),
+        ("INTEGER", "500", "BIGINT"),
+    ],
+)
+def test_rows_are_known_by_values_however_their_type_writes_them(ledger, old, value, new):
+    ledger.make(old, (1, value, "a"))
+    ledger.loaded()
+    ledger.source(f"ALTER TABLE orders ALTER ts TYPE {new}")
+    ledger.target(f"ALTER TABLE copy ALTER ts TYPE {new}")
+    ledger.loaded()
+    assert len(ledger.target()) == 1
+
+
+@pytest.mark.parametrize(("old", "new"), [("FLOAT", "DOUBLE"), ("DOUBLE", "FLOAT")])
+def test_a_type_that_gives_values_other_texts_is_refused(ledger, old, new):
+    ledger.make(old, (1, "0.1", "a"))
+    ledger.loaded()
+    ledger.source(f"ALTER TABLE orders ALTER ts TYPE {new}")
+    assert f"'ts' was {old}, and is {new} now" in ledger.refused("OSR-RUN-080").message
+
+
 @pytest.mark.parametrize("mode", ["upsert", "delete_insert"])
 def test_a_changed_row_at_the_last_value_wins_where_rows_have_keys(ledger, mode):
     ledger.mode, ledger.incremental = mode, {"cursor": "ts"}

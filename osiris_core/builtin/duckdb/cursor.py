@@ -35,6 +35,15 @@ _KINDS: Final[Mapping[str, Kind]] = {
     "uuid": Kind.UUID,
     "blob": Kind.BINARY,
 }
+_MOMENTS: Final = ("timestamp", "timestamp_s", "timestamp_ms", "timestamp_ns")
+_FORMS: Final[Mapping[str, str]] = {
+    **{name: "number" for name, kind in _KINDS.items() if kind is Kind.INTEGER},
+    "decimal": "number",
+    **dict.fromkeys(_MOMENTS, "timestamp"),
+    **dict.fromkeys(("varchar", "enum"), "text"),
+}
+"""Types whose values have one text, whatever their size; every other type is a form of its own."""
+
 _PRUNE: Final = 2 * MAX_KEYS
 _NO_COLUMN: Final = "OSR-RUN-082"
 _NO_CURSOR: Final = "OSR-RUN-083"
@@ -44,22 +53,23 @@ _TOO_MANY: Final = "OSR-RUN-085"
 
 @attrs.frozen(kw_only=True)
 class Wanted:
-    """What to look for: the cursor's ``window`` and ``lag``; ``keys`` of a row when rows are to be told apart, whose
-    ``known`` digests were loaded before, up to ``top``.
+    """What to look for: the cursor's ``window`` and ``lag``; ``keys`` of a row when rows are to be told apart. ``known``
+    are the digests of those that were loaded before, up to ``top``, each with the largest cursor that it may have.
     """
 
     step: str
     window: Window
     lag: float | None = None
     keys: tuple[str, ...] = ()
-    known: frozenset[str] = frozenset()
+    known: Mapping[str, str] = attrs.field(factory=dict)
     top: str | None = None
 
 
 class CursorMeter:
     """Takes every batch of one extract; then knows the largest cursor and the rows at it. Used by one thread at a time.
 
-    ``top`` is the largest cursor so far (at first, that of earlier loads), ``met`` whether a row had one.
+    ``top`` is the largest cursor so far (at first, that of earlier loads), ``met`` whether a row had one. Digests are made
+    of the texts of values; ``forms`` says of what types, as far as another type would have other texts.
     """
 
     def __init__(self, schema: Schema, wanted: Wanted, resources: Resources) -> None:
@@ -67,7 +77,9 @@ class CursorMeter:
         self.met = False
         self.rows = 0
         self.dropped = 0
+        self.forms: tuple[str, ...] = ()
         self._wanted = wanted
+        self._seen: set[str] = set()
         refuse_unreadable(schema, what=f"the rows of '{wanted.step}'")
         self._at = [_position(schema, name, wanted.step) for name in (wanted.window.cursor, *wanted.keys)]
         self._connection = trusted_connection(resources)
@@ -98,19 +110,32 @@ class CursorMeter:
             self._connection.unregister("osiris_batch")
 
     def ties(self) -> tuple[str, ...]:
-        """The digests of the rows that are read again next time, known or new; DriverError when they are too many."""
+        """The digests of the rows that are read again next time, known or new; DriverError when they are too many, with
+        those that are gone.
+        """
         if not self._wanted.keys or self.top is None:
             return ()
         self._prune()
-        if self._kept > MAX_KEYS:
+        if self._kept + len(self.gone()) > MAX_KEYS:
             since = "" if self._wanted.lag is None else f" or at most {self._wanted.lag:g} before it"
             raise DriverError(
                 _TOO_MANY,
-                f"{self._kept:,} rows of '{self._wanted.step}' have the last value of the cursor{since}; "
+                f"{self._kept + len(self.gone()):,} rows of '{self._wanted.step}' have the last value of the cursor{since}; "
                 f"'mode: append' tells at most {MAX_KEYS:,} from new ones",
                 hint="use 'mode: upsert', a finer cursor, or a shorter lag",
             )
         return tuple(digest for (digest,) in self._connection.execute("SELECT digest FROM kept").fetchall())
+
+    def gone(self) -> dict[str, str]:
+        """The known digests of rows that were not read this time, and may be there again the next."""
+        if not self._wanted.keys or self.top is None:
+            return {}
+        since = before(self.kind, self.top, self._wanted.lag)
+        return {
+            digest: last
+            for digest, last in self._wanted.known.items()
+            if digest not in self._seen and (since is None or order(self.kind, last) >= order(self.kind, since))
+        }
 
     def _prepare(self, schema: Schema) -> None:
         connection = self._connection
@@ -123,7 +148,8 @@ class CursorMeter:
         empty = Table.from_batches([], schema=self._shape)
         connection.register("osiris_batch", empty)
         relation = connection.sql(f"SELECT {self._items} FROM osiris_batch")
-        kind = relation.types[0]
+        kinds = list(relation.types)
+        kind = kinds[0]
         del relation
         connection.unregister("osiris_batch")
         self._type = str(kind)
@@ -135,10 +161,9 @@ class CursorMeter:
         self._bounds = (self._bound(self._wanted.window.lower), self._bound(self._wanted.window.upper))
         if not self._wanted.keys:
             return
-        parts = " || ".join(
-            f"coalesce(strlen(CAST(c{at} AS VARCHAR)) || ':' || CAST(c{at} AS VARCHAR), '-')"
-            for at in range(len(self._at))
-        )
+        self.forms = tuple(_FORMS.get(one.id, str(one)) if str(one) != "JSON" else "JSON" for one in kinds)
+        texts = [_one_text(f"c{at}", one) for at, one in enumerate(kinds)]
+        parts = " || ".join(f"coalesce(strlen({text}) || ':' || {text}, '-')" for text in texts)
         # Twelve bytes of MD5: two different rows have one digest in one of 10^28 pairs.
         self._digest = f"left(to_base64(unhex(md5({parts}))), 16)"
         connection.execute(f"CREATE TABLE kept (c0 {self._type}, digest VARCHAR)")
@@ -256,15 +281,24 @@ class CursorMeter:
         if not self._wanted.known:
             return batch
         rows = self._connection.execute(
-            f"SELECT p FROM (SELECT {self._items}, p FROM osiris_batch) WHERE c0 <= {self._value('$top')} "
-            f"AND {self._digest} IN (SELECT digest FROM known)",
+            f"SELECT p, digest FROM (SELECT p, c0, {self._digest} AS digest FROM (SELECT {self._items}, p FROM "
+            f"osiris_batch)) WHERE c0 <= {self._value('$top')} AND digest IN (SELECT digest FROM known)",
             {"top": self._wanted.top},
         ).fetchall()
         if not rows:
             return batch
         self.dropped += len(rows)
-        gone = {at for (at,) in rows}
+        self._seen.update(digest for _, digest in rows)
+        gone = {at for at, _ in rows}
         return batch.take(Array([at for at in range(batch.num_rows) if at not in gone], DataType.int64()))
+
+
+def _one_text(name: str, kind: Any) -> str:
+    """The text of a value, without the zeros that are there because of its type's scale."""
+    text = f"CAST({name} AS VARCHAR)"
+    if kind.id == "decimal" or kind.id in _MOMENTS:
+        return f"CASE WHEN contains({text}, '.') THEN rtrim(rtrim({text}, '0'), '.') ELSE {text} END"
+    return text
 
 
 def _position(schema: Schema, name: str, step: str) -> int:

@@ -128,7 +128,17 @@ ATTACKS = [
     "SELECT (v).erase_row FROM victim AS v",
     "SELECT liar()",
     "SELECT * FROM reckless",
+    "SELECT stale()",
+    "SELECT * FROM crosstab('SELECT 1::text, ''a''::text, (dblink_exec' || chr(40) || '''{dsn}'', ''DELETE'')))::text') "
+    "AS t(a text, b text)",
+    "SELECT * FROM crosstab2('SELECT 1')",
+    "SELECT * FROM CrossTab('SELECT 1') AS t(a text)",
+    "SELECT * FROM connectby('victim', 'id', 'id', '1', 0) AS t(k int, p int, l int)",
+    "SELECT * FROM xpath_table('id', 'x', 'doc', '/a', 'true') AS t(id int, v text)",
     # what no pipeline needs to see
+    "SELECT * FROM pg_show_all_settings()",
+    "SELECT * FROM pg_show_all_file_settings()",
+    "SELECT * FROM pg_hba_file_rules()",
     "SELECT rolname, rolpassword FROM pg_authid",
     "SELECT * FROM pg_catalog.pg_shadow",
     'SELECT * FROM "pg_shadow"',
@@ -143,6 +153,20 @@ ATTACKS = [
     "SELECT array_agg(x) FROM (VALUES (nextval('counter'))) AS v(x)",
     "SELECT 1 FROM victim TABLESAMPLE system (set_config('a.b', '1', false)::float4)",
 ]
+
+UNCALLED = [
+    "SELECT v.erase_more FROM victim AS v",
+    "SELECT v.erase_any FROM victim AS v",
+    "SELECT erasing(id) FROM victim",
+    "SELECT id ### id AS a FROM victim",
+    "SELECT id OPERATOR(public.###) id AS a FROM victim",
+    "SELECT 1 OPERATOR(pg_catalog.+) 2 AS a",
+    "SELECT CAST('x' AS mood) AS a",
+    "SELECT 'x'::mood AS a",
+    "SELECT 1::wary AS a",
+    "SELECT CAST(id AS wary) AS a FROM victim",
+]
+"""Functions that run without being called by name."""
 
 LEGAL = [
     "SELECT 1 AS a",
@@ -225,6 +249,23 @@ def besieged(tmp_path_factory, postgres_server, postgres_bench):
             "CREATE FUNCTION liar() RETURNS int IMMUTABLE LANGUAGE plpgsql AS "
             "'BEGIN DELETE FROM victim; RETURN 1; END'; CREATE VIEW reckless AS SELECT erase_all() AS a"
         )
+        erasing = "LANGUAGE sql AS 'DELETE FROM victim RETURNING 1'"
+        bench.sql(
+            f"CREATE FUNCTION erase_more(victim, x int DEFAULT 0) RETURNS int {erasing};"
+            f"CREATE FUNCTION erase_any(victim, VARIADIC x int[] DEFAULT '{{}}') RETURNS int {erasing};"
+            f"CREATE FUNCTION erase_two(int, int) RETURNS int {erasing};"
+            "CREATE FUNCTION stale() RETURNS int STABLE LANGUAGE plpgsql AS 'BEGIN RETURN 1; END';"
+            "CREATE AGGREGATE erasing(int) (SFUNC = erase_two, STYPE = int);"
+            "CREATE OPERATOR ### (LEFTARG = int, RIGHTARG = int, FUNCTION = erase_two);"
+            "CREATE TYPE mood AS (a int);"
+            "CREATE FUNCTION to_mood(text) RETURNS mood LANGUAGE sql AS 'DELETE FROM victim RETURNING row(1)::mood';"
+            "CREATE CAST (text AS mood) WITH FUNCTION to_mood(text);"
+            "CREATE FUNCTION erase_if(int) RETURNS bool LANGUAGE sql AS 'DELETE FROM victim RETURNING true';"
+            "CREATE DOMAIN wary AS int CHECK (erase_if(VALUE))"
+        )
+        for extension in ("tablefunc", "xml2", "pg_trgm", "hstore", "uuid-ossp", "citext", "pgcrypto"):
+            if bench.sql(f"SELECT 1 FROM pg_available_extensions WHERE name = '{extension}'"):
+                bench.sql(f'CREATE EXTENSION "{extension}"')
         bench.sql("CREATE TABLE made_before AS SELECT relname FROM pg_class")
         if bench.sql("SELECT 1 FROM pg_available_extensions WHERE name = 'dblink'"):
             bench.sql("CREATE EXTENSION dblink")
@@ -240,7 +281,7 @@ def state(bench):
     )
 
 
-@pytest.mark.parametrize("sql", ATTACKS)
+@pytest.mark.parametrize("sql", [*ATTACKS, *UNCALLED])
 def test_an_attack_is_refused_and_changes_nothing(besieged, tmp_path, sql):
     before = state(besieged)
     file = tmp_path / "made"
@@ -251,6 +292,12 @@ def test_an_attack_is_refused_and_changes_nothing(besieged, tmp_path, sql):
     assert caught.value.code in ("OSR-PG-020", "OSR-PG-021", "OSR-PG-026", "OSR-PG-027", "OSR-PG-023")
     assert state(besieged) == before
     assert not file.exists()
+
+
+@pytest.mark.parametrize("sql", [*UNCALLED, "SELECT stale()", "SELECT * FROM connectby('a', 'b', 'c', '1', 0)"])
+def test_functions_are_refused_before_the_server_runs_them(besieged, sql):
+    with pytest.raises(DriverError, match=r"more than compute|OPERATOR\(…\)"):
+        besieged.read("extractor", query=sql)
 
 
 @pytest.mark.parametrize(
@@ -270,6 +317,47 @@ def test_a_query_that_reads_is_let_through(besieged, sql):
     params = {"low": -1, "text": "a'; DELETE FROM victim; --"} if ":low" in sql else {}
     found = besieged.read("extractor", query=sql, query_params=params)
     assert found.num_rows > 0
+
+
+EXTENDED = [
+    ("pg_trgm", "SELECT similarity('a', 'b') AS a, 'a' % 'b' AS b"),
+    ("hstore", "SELECT hstore('a', 'b') -> 'a' AS a"),
+    ("uuid-ossp", "SELECT uuid_generate_v4() AS a"),
+    ("citext", "SELECT 'A'::citext = 'a'::citext AS a"),
+    ("pgcrypto", "SELECT digest('a', 'sha256') AS a"),
+]
+
+
+@pytest.mark.parametrize(("extension", "sql"), EXTENDED)
+def test_the_functions_of_known_extensions_are_let_through(besieged, extension, sql):
+    if not besieged.sql(f"SELECT 1 FROM pg_extension WHERE extname = '{extension}'"):
+        pytest.skip("the server does not have the extension")
+    assert besieged.read("extractor", query=sql).num_rows == 1
+
+
+@pytest.mark.parametrize("name", ["stale", "public.Stale"])
+def test_a_person_may_allow_a_function_on_the_connection(besieged, name):
+    with pytest.raises(DriverError) as caught:
+        besieged.read("extractor", query="SELECT stale() AS a")
+    assert "allow_functions" in caught.value.hint
+    besieged.use(allow_functions=[name])
+    try:
+        assert besieged.rows("extractor", query="SELECT stale() AS a") == [(1,)]
+        with pytest.raises(DriverError):
+            besieged.read("extractor", query="SELECT erase_all() AS a")
+    finally:
+        besieged.use()
+
+
+@pytest.mark.parametrize("name", ["crosstab", "pg_reload_conf", "dblink_exec"])
+def test_what_the_server_brings_and_what_runs_text_cannot_be_allowed(besieged, name):
+    besieged.use(allow_functions=[name])
+    try:
+        with pytest.raises(DriverError) as caught:
+            besieged.read("extractor", query=f"SELECT {name}() AS a")
+    finally:
+        besieged.use()
+    assert (caught.value.code, caught.value.hint) == ("OSR-PG-026", None)
 
 
 def test_without_the_parser_the_server_alone_refuses_what_writes(besieged):

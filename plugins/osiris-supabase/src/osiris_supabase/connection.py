@@ -43,6 +43,12 @@ class SupabaseConnection:
         identity=True,
         override="allowed",
     )
+    allow_functions: tuple[str, ...] = field(
+        default=(),
+        doc="Functions made in the database, or by its extensions, that queries may call although the server calls "
+        "them volatile or they are not in SQL, as 'name' or 'schema.name'. A read-only transaction keeps them from "
+        "writing to tables, and from nothing else.",
+    )
     tls: Literal["disable", "require", "verify-ca", "verify-full"] | None = field(
         default=None,
         doc="How the database connection is encrypted; not given: 'verify-full' with ca_file, else 'require', and "
@@ -95,6 +101,8 @@ class SupabaseConnection:
             yield Problem(field=("url",), message=wrong, hint="url: https://<project>.supabase.co")
         if self.dsn is None:
             waits = None if self.lock_timeout == _LOCK_SECONDS else self.lock_timeout
+            if self.allow_functions:
+                yield Problem(field=("allow_functions",), message="'allow_functions' is for queries: it needs 'dsn'")
             given = {"tls": self.tls, "ca_file": self.ca_file, "statement_timeout": self.statement_timeout}
             for name, value in {**given, "lock_timeout": waits}.items():
                 if value is not None:

@@ -33,6 +33,7 @@ class PostgresReader:
         session = reading_session(ctx)
         try:
             with as_errors(what):
+                begin(session, ctx.connection, read_only=True)
                 select = _select(session, config, ctx, what)
                 _tell(ctx, select)
                 return {"df": read_rows(session, select, config, ctx, what)}
@@ -49,6 +50,7 @@ class PostgresReader:
         session = reading_session(ctx)
         try:
             with as_errors(what):
+                begin(session, ctx.connection, read_only=True)
                 return {"df": schema_of(_select(session, config, ctx, what), ctx, what)}
         finally:
             session.close()
@@ -76,7 +78,7 @@ class PostgresReader:
                 begin(session, ctx.connection, read_only=True, snapshot=snapshot)
                 taken(snapshot)
                 part = part_condition(split.spec)
-                select = make_select(session, config, _schema(config, ctx), ctx.window, what=what, part=part)
+                select = _select(session, config, ctx, what, part=part)
                 if split.part == 0:
                     _tell(ctx, select)
                 return {"df": read_rows(session, select, config, ctx, what)}
@@ -99,9 +101,9 @@ def as_errors(what: str) -> Iterator[None]:
         raise failure.error(what, codes=REFUSED) from None
 
 
-def _select(session: Session, config: Extractor, ctx: DriverContext, what: str) -> Select:
-    begin(session, ctx.connection, read_only=True)
-    return make_select(session, config, _schema(config, ctx), ctx.window, what=what)
+def _select(session: Session, config: Extractor, ctx: DriverContext, what: str, *, part: str | None = None) -> Select:
+    allowed = ctx.connection.allow_functions
+    return make_select(session, config, _schema(config, ctx), ctx.window, what=what, allowed=allowed, part=part)
 
 
 def _schema(config: Extractor, ctx: DriverContext) -> str:

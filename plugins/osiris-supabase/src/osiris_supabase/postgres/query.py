@@ -14,7 +14,7 @@ from osiris_supabase.postgres.fence import check_functions, check_one_condition,
 from osiris_supabase.postgres.types_in import ColumnPlan, column_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from osiris_core.api import Window
     from osiris_supabase.config import Extractor, Value
@@ -56,13 +56,22 @@ class Table:
 
 
 def make_select(
-    session: Session, config: Extractor, schema: str, window: Window | None, *, what: str, part: str | None = None
+    session: Session,
+    config: Extractor,
+    schema: str,
+    window: Window | None,
+    *,
+    what: str,
+    allowed: Collection[str] = (),
+    part: str | None = None,
 ) -> Select:
-    """The statement for ``config``, fenced and described by the server; ``part`` is a condition of our own."""
+    """The statement for ``config``, fenced and described by the server. ``allowed`` are the connection's functions that
+    its SQL may call besides; ``part`` is a condition of our own.
+    """
     if config.query is not None:
-        sql = _fenced(session, _bound(session, config.query, config.query_params, what), what)
+        sql = _fenced(session, _bound(session, config.query, config.query_params, what), allowed, what)
     else:
-        sql = _table_sql(session, config, schema, what, part)
+        sql = _table_sql(session, config, schema, allowed, what, part)
     if window is not None:
         sql = _windowed(session, sql, window, config, what)
     if config.limit is not None:
@@ -103,7 +112,9 @@ def find_table(session: Session, schema: str, table: str) -> Table | None:
     )
 
 
-def _table_sql(session: Session, config: Extractor, schema: str, what: str, part: str | None) -> str:
+def _table_sql(
+    session: Session, config: Extractor, schema: str, allowed: Collection[str], what: str, part: str | None
+) -> str:
     assert config.table is not None
     table = find_table(session, schema, config.table)
     if table is None:
@@ -121,13 +132,13 @@ def _table_sql(session: Session, config: Extractor, schema: str, what: str, part
         conditions.append(f"(\n{condition}\n)")
     if conditions:
         sql = f"{sql} WHERE {' AND '.join(conditions)}"
-    return sql if config.where is None else _fenced(session, sql, what)
+    return sql if config.where is None else _fenced(session, sql, allowed, what)
 
 
-def _fenced(session: Session, sql: str, what: str) -> str:
+def _fenced(session: Session, sql: str, allowed: Collection[str], what: str) -> str:
     """The statement to send, once it has passed the fences."""
     query = check_text(sql, what)
-    check_functions(session, query, what)
+    check_functions(session, query, allowed, what)
     try:
         check_shape(session, query, what)
     except ServerFailure as failure:

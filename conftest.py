@@ -10,7 +10,9 @@ how many there were, by destination and mode.
 from __future__ import annotations
 
 import re
+import shutil
 import signal
+import subprocess
 import zlib
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,8 +20,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
     from typing import Any
+
+_SMALL_DISK = 8 << 20
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -68,6 +73,31 @@ def cell(record_property: Callable[[str, object], None]) -> Callable[[str, str, 
     return lambda *parts: cells.append(tuple(Cell(*parts)))
 
 
+@pytest.fixture
+def small_disk() -> Iterator[Callable[[Path], Path]]:
+    """Puts a disk of 8 MB on a folder, and in it a file that takes all but one: removing that makes room again."""
+    mounted: list[Path] = []
+
+    def mount(folder: Path) -> Path:
+        program = shutil.which("mount")
+        if program is None:
+            pytest.skip("no small disk can be mounted here: there is no mount")
+        options = f"size={_SMALL_DISK},mode=0777"
+        command = [program, "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - ours alone
+        if done.returncode:
+            pytest.skip(f"no small disk can be mounted here: {done.stderr.strip()}")
+        mounted.append(folder)
+        filler = folder / "filler"
+        filler.write_bytes(bytes(_SMALL_DISK - (1 << 20)))
+        return filler
+
+    yield mount
+    for folder in mounted:
+        # What a server still holds open must not keep it there.
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)  # noqa: S603, S607 - as above
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Print the fault matrix."""
     found: dict[str, dict[str, Counter[str]]] = {}
@@ -86,7 +116,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     terminalreporter.write_line(f"fault matrix: {passed + failed} cells, {passed} passed")
     for destination, modes in sorted(found.items()):
         told = (
-            f"{mode} {' + '.join(f'{count} {outcome}' for outcome, count in sorted(outcomes.items(), reverse=True))}"
+            f"{mode} {', '.join(f'{count} {outcome}' for outcome, count in sorted(outcomes.items(), reverse=True))}"
             for mode, outcomes in sorted(modes.items())
         )
-        terminalreporter.write_line(f"  {destination}: {', '.join(told)}")
+        terminalreporter.write_line(f"  {destination}: {'; '.join(told)}")

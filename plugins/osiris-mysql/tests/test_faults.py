@@ -291,6 +291,25 @@ def test_the_server_dies_while_rows_are_sent(mortal_bench, cell):
     cell("mysql", "append", "the server is killed while rows are sent", "before")
 
 
+@pytest.mark.parametrize("way", [APPEND, REPLACE, UPSERTED, DELETED], ids=lambda way: way.name)
+def test_a_disk_that_is_full(mortal_bench, small_disk, way, cell):
+    """The folder of the database is a disk of its own."""
+    bench = mortal_bench
+    filler = small_disk(bench.server.folder / "data" / bench.database)
+    way.seed(bench)
+    many = MANY.replace("4000", "30000")
+    with pytest.raises(DriverError, match="is full") as caught:
+        bench.write("writer", many, table="t", load_id="b" * 32, **way.config)
+    assert "Traceback" not in str(caught.value)
+    assert found(bench) == OLD
+    assert [name for name in bench.tables() if name not in ("t", "_osiris_loads")] == []
+    filler.unlink()
+    assert not bench.write("writer", many, table="t", load_id="b" * 32, **way.config).already
+    assert len(found(bench)) == (30002 if way is APPEND else 30000)
+    assert bench.tables() == ["_osiris_loads", "t"]
+    cell("mysql", way.name, "the disk is full", "before")
+
+
 class _Rows:
     """The rows of a query as a driver receives them; ``then`` is called after the last."""
 

@@ -175,7 +175,7 @@ class IncrementalExtract:
                 raise self._changed(
                     f"the cursor's values were of the kind {before_.kind}, and are of the kind {meter.kind} now"
                 )
-            if wanted.known and before_ is not None and meter.forms != before_.forms:
+            if wanted.keys and wanted.known and before_ is not None and meter.forms != before_.forms:
                 raise self._changed(self._other_forms(before_.forms, meter.forms))
         except BaseException:
             meter.close()
@@ -269,6 +269,8 @@ class IncrementalExtract:
         assert began is not None
         if self._bounds.backfill:
             return None
+        if not passed.met and self._bounds.full_refresh and began.text is not None:
+            return self.made()
         if not passed.met:
             return began.state
         return self.made(

@@ -448,6 +448,18 @@ def test_a_full_refresh_reads_everything_and_moves_the_state(ledger, mode):
     assert ledger.states()[-1]["value"] == "1"  # what the source has now: it may have been restored
 
 
+def test_a_full_refresh_of_nothing_begins_anew(ledger):
+    ledger.mode, ledger.incremental = "upsert", {"cursor": "ts"}
+    ledger.make("INTEGER", (1, 5, "a"))
+    ledger.loaded()
+    ledger.source("DELETE FROM orders")
+    ledger.loaded(bounds=Bounds(full_refresh=True))
+    assert ledger.states()[-1]["value"] is None
+    ledger.insert((2, 1, "b"))
+    ledger.loaded()
+    assert [row[0] for row in ledger.target()] == [1, 2]
+
+
 def test_a_full_refresh_does_not_look_at_a_state_that_does_not_fit(ledger):
     ledger.mode, ledger.incremental = "upsert", {"cursor": "ts"}
     ledger.make("INTEGER", (1, 1, "a"))

@@ -1,14 +1,13 @@
 """What is remembered of an incremental extract, and the text in which a writer keeps it.
 
 The text is canonical JSON: ``{"version": 1, "cursor", "type", "value", "since", "keys", "gone", "by", "forms",
-"source"}``. ``value`` is
-the largest cursor that was loaded, as :mod:`osiris_core.run.cursors` writes it; null after a reset. ``keys`` are
-digests of the rows at that value (with ``lag``, from that far before), by which rows that are read again are told from
-new ones; ``gone`` are those of rows that were not there when that was last read, by the largest cursor they may have.
-``by`` names the columns that digests are made of, ``forms`` the types of cursor and columns whose texts they are. Nothing before ``since`` is read again: rows before it are not
-among the digests (a lag has become longer), or somebody has said so (``osiris state set``). ``source`` is what was
-read (component, connection, table, and digests of the texts that choose rows): a cursor of something else means
-something else.
+"source"}``. ``value`` is the largest cursor that was loaded, as :mod:`osiris_core.run.cursors` writes it; null after a
+reset. ``keys`` are digests of the rows at that value (with ``lag``, from that far before), by which rows that are read
+again are told from new ones; ``gone`` are those of rows that were not there when that was last read, by the largest
+cursor that they may have. ``by`` names the columns that digests are made of, ``forms`` the types of cursor and columns
+whose texts they are. Nothing before ``since`` is read again: rows before it are not among the digests (a lag has become
+longer), or somebody has said so (``osiris state set``). ``source`` is what was read (component, connection, table, and
+digests of the texts that choose rows): a cursor of something else means something else.
 """
 
 from __future__ import annotations

@@ -190,6 +190,19 @@ def test_more_rows_at_the_end_than_can_be_remembered(ledger):
     ledger.loaded()
 
 
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [("UINTEGER", "5"), ("TINYINT", "-100"), ("DECIMAL(4,1)", "-500"), ("TIMESTAMP_NS", "1700-01-01 00:00:00")],
+)
+def test_a_lag_that_leads_out_of_the_type_reads_from_its_first_value_on(ledger, kind, value):
+    ledger.incremental["lag"] = 10_000_000_000
+    ledger.make(kind, (1, value, "a"))
+    ledger.loaded()
+    ledger.insert((2, value, "b"))
+    ledger.loaded()
+    assert [row[0] for row in ledger.target("SELECT id FROM copy ORDER BY ALL")] == [1, 2]
+
+
 def test_where_the_first_load_begins(ledger):
     ledger.incremental["initial"] = 2
     ledger.make("INTEGER", (1, 1, "a"), (2, 2, "b"), (3, None, "c"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -9,6 +10,7 @@ from arro3.core import Array, DataType, RecordBatch, Schema, Table
 
 from osiris_core.builtin.duckdb.carriers import refuse_unreadable, restored
 from osiris_core.builtin.duckdb.hardened import trusted_connection
+from osiris_core.builtin.duckdb.ranges import not_below
 from osiris_core.diagnostics import did_you_mean
 from osiris_core.errors import DriverError
 from osiris_core.run.cursor_state import MAX_KEYS
@@ -53,8 +55,10 @@ _TOO_MANY: Final = "OSR-RUN-085"
 
 @attrs.frozen(kw_only=True)
 class Wanted:
-    """What to look for: the cursor's ``window`` and ``lag``; ``keys`` of a row when rows are to be told apart. ``known``
-    are the digests of those that were loaded before, up to ``top``, each with the largest cursor that it may have.
+    """What to look for: the cursor's ``window`` and ``lag``; ``keys`` of a row when rows are to be told apart.
+
+    ``known`` are the digests of those that were loaded before, up to ``top``, each with the largest cursor that it may
+    have.
     """
 
     step: str
@@ -68,8 +72,8 @@ class Wanted:
 class CursorMeter:
     """Takes every batch of one extract; then knows the largest cursor and the rows at it. Used by one thread at a time.
 
-    ``top`` is the largest cursor so far (at first, that of earlier loads), ``met`` whether a row had one. Digests are made
-    of the texts of values; ``forms`` says of what types, as far as another type would have other texts.
+    ``top`` is the largest cursor so far (at first, that of earlier loads), ``met`` whether a row had one. Digests are
+    made of the texts of values; ``forms`` says of what types, as far as another type would have other texts.
     """
 
     def __init__(self, schema: Schema, wanted: Wanted, resources: Resources) -> None:
@@ -110,17 +114,18 @@ class CursorMeter:
             self._connection.unregister("osiris_batch")
 
     def ties(self) -> tuple[str, ...]:
-        """The digests of the rows that are read again next time, known or new; DriverError when they are too many, with
-        those that are gone.
+        """The digests of the rows that are read again next time, known or new; DriverError when they are too many,
+        with those that are gone.
         """
         if not self._wanted.keys or self.top is None:
             return ()
         self._prune()
-        if self._kept + len(self.gone()) > MAX_KEYS:
+        count = self._kept + len(self.gone())
+        if count > MAX_KEYS:
             since = "" if self._wanted.lag is None else f" or at most {self._wanted.lag:g} before it"
             raise DriverError(
                 _TOO_MANY,
-                f"{self._kept + len(self.gone()):,} rows of '{self._wanted.step}' have the last value of the cursor{since}; "
+                f"{count:,} rows of '{self._wanted.step}' have the last value of the cursor{since}; "
                 f"'mode: append' tells at most {MAX_KEYS:,} from new ones",
                 hint="use 'mode: upsert', a finer cursor, or a shorter lag",
             )
@@ -158,7 +163,9 @@ class CursorMeter:
         self._text = text.format
         self._value = ("unhex({})" if self.kind is Kind.BINARY else f"CAST({{}} AS {self._type})").format
         self._read_again = f"($since IS NULL OR c0 >= {self._value('$since')})"
-        self._bounds = (self._bound(self._wanted.window.lower), self._bound(self._wanted.window.upper))
+        self._not_below = partial(not_below, kind)
+        lower, upper = self._bound(self._wanted.window.lower), self._bound(self._wanted.window.upper)
+        self._bounds = (None if lower is None else self._not_below(lower), upper)
         if not self._wanted.keys:
             return
         self.forms = tuple(_FORMS.get(one.id, str(one)) if str(one) != "JSON" else "JSON" for one in kinds)
@@ -275,7 +282,8 @@ class CursorMeter:
 
     def _since(self) -> dict[str, str | None]:
         assert self.top is not None
-        return {"since": before(self.kind, self.top, self._wanted.lag)}
+        since = before(self.kind, self.top, self._wanted.lag)
+        return {"since": None if since is None else self._not_below(since)}
 
     def _without_known(self, batch: RecordBatch) -> RecordBatch:
         if not self._wanted.known:

@@ -11,6 +11,7 @@ from osiris_core.builtin.duckdb.database import database_path, file_error, wait_
 from osiris_core.builtin.duckdb.failures import query_failure
 from osiris_core.builtin.duckdb.hardened import ATTACHED, closed_connection
 from osiris_core.builtin.duckdb.processor import Bound, bind_select
+from osiris_core.builtin.duckdb.ranges import not_below
 from osiris_core.builtin.duckdb.statement import Query, Select, catalog_views, parse_select
 from osiris_core.builtin.duckdb.stream import RelationStream
 from osiris_core.sqltext import quote_identifier
@@ -95,7 +96,7 @@ def _within(
     that nothing is rounded and an index or a zone map can be used.
     """
     relation = connection.sql(select.sql, params=dict(params) or None)
-    types = {name.casefold(): (name, str(kind)) for name, kind in zip(relation.columns, relation.types, strict=True)}
+    types = {name.casefold(): (name, kind) for name, kind in zip(relation.columns, relation.types, strict=True)}
     del relation
     if window.cursor.casefold() not in types:
         listed = ", ".join(f"'{name}'" for name, _ in types.values())
@@ -103,8 +104,9 @@ def _within(
             "OSR-DUCKDB-006", f"{what} gives no column '{window.cursor}', which 'incremental' names; it has {listed}"
         )
     name, kind = types[window.cursor.casefold()]
-    value = "unhex({})" if kind == "BLOB" else f"CAST({{}} AS {kind})"
-    bounds = {"osiris__lower": window.lower, "osiris__upper": window.upper}
+    value = "unhex({})" if str(kind) == "BLOB" else f"CAST({{}} AS {kind})"
+    lower = None if window.lower is None else not_below(kind, window.lower)
+    bounds = {"osiris__lower": lower, "osiris__upper": window.upper}
     given = {key: text for key, text in bounds.items() if text is not None}
     if not given:
         return select, {}

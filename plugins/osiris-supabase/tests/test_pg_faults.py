@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import threading
 
 import duckdb
@@ -15,6 +17,7 @@ from osiris_supabase.postgres.failures import ServerFailure
 from osiris_supabase.postgres.loads import CommitRow, add_load
 from osiris_supabase.postgres.stage import writing_session
 from tests.servers.cutproxy import CutProxy
+from tests.servers.postgres import binaries, running
 
 COUNT = 20_000
 MODES = {
@@ -31,15 +34,40 @@ ROWS = f"SELECT i::INTEGER AS id, 'new' || i || repeat('x', 50) AS name FROM ran
 def loaded(bench):
     """A table of old rows, half of which the load brings anew."""
 
-    def make(mode):
-        key = "" if mode == "append" else " PRIMARY KEY"
-        bench.sql(
-            f"CREATE TABLE t (id int4{key}, name text);"
-            f"INSERT INTO t SELECT i, 'old' FROM generate_series(0, {COUNT - 1}) AS i"
-        )
-        return content(bench)
+    return lambda mode: seed(bench, mode)
 
-    return make
+
+def seed(bench, mode, where=""):
+    key = "" if mode == "append" else " PRIMARY KEY"
+    bench.sql(
+        f"CREATE TABLE t (id int4{key}, name text){where};"
+        f"INSERT INTO t SELECT i, 'old' FROM generate_series(0, {COUNT - 1}) AS i"
+    )
+    return content(bench)
+
+
+@pytest.fixture
+def mortal_bench(tmp_path, postgres_bench):
+    """A server of the test's own, which it may restart or fill the disk of."""
+    # Settings make the server a private one, whatever OSIRIS_TEST_POSTGRES_URL names.
+    with running(settings="checkpoint_timeout = 1h\n") as server:
+        server.execute("CREATE DATABASE own")
+        try:
+            yield postgres_bench(tmp_path, server, "own")
+        finally:
+            control(server, "stop")
+
+
+def control(server, what):
+    """Stop or restart a private server, as a power cut would."""
+    owner = (server.folder / "data").stat()
+    account = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []} if os.geteuid() == 0 else {}
+    command = [binaries() / "pg_ctl", what, "-D", server.folder / "data", "-m", "immediate", "-w"]
+    log = ["-l", server.folder / "again.log"] if what == "restart" else []
+    done = subprocess.run(
+        [*command, *log], cwd=server.folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, **account
+    )
+    assert done.returncode == 0, (server.folder / "again.log").read_text()
 
 
 @pytest.fixture
@@ -88,14 +116,14 @@ def batch_of(at):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
-def test_a_connection_that_is_cut_leaves_the_old_rows_and_a_retry_brings_the_new(bench, loaded, proxied, mode, capsys):
+def test_a_connection_that_is_cut_leaves_the_old_rows_and_a_retry_brings_the_new(bench, loaded, proxied, mode, cell):
     before = loaded(mode)
     write(bench, mode, "0" * 32)
     total = proxied.sent
     after = content(bench)
     bench.sql("DROP TABLE t, _osiris_loads")
     loaded(mode)
-    for tenth in (0, 1, 3, 5, 7, 9):
+    for tenth in range(10):
         proxied.reset()
         proxied.cut(up=max(1, total * tenth // 10))
         with pytest.raises(OsirisError) as caught:
@@ -104,8 +132,7 @@ def test_a_connection_that_is_cut_leaves_the_old_rows_and_a_retry_brings_the_new
         assert caught.value.code in ("OSR-PG-001", "OSR-PG-003")
         assert nothing_left(bench)
         assert content(bench) == before
-        with capsys.disabled():
-            print(f"\n  {mode:14} cut at {tenth * 10:2}% of its bytes: before", end="")
+        cell("postgres", mode, f"TCP cut at {tenth * 10}% of the bytes", "before")
     proxied.reset()
     assert not write(bench, mode, "a" * 32).already
     assert content(bench) == after
@@ -113,7 +140,7 @@ def test_a_connection_that_is_cut_leaves_the_old_rows_and_a_retry_brings_the_new
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_lost_acknowledgement_of_the_commit_is_found_out(bench, loaded, proxied, mode):
+def test_a_lost_acknowledgement_of_the_commit_is_found_out(bench, loaded, proxied, mode, cell):
     before = loaded(mode)
 
     def steps():
@@ -130,17 +157,23 @@ def test_a_lost_acknowledgement_of_the_commit_is_found_out(bench, loaded, proxie
     again = bench.write_stream("writer", steps(), table="t", mode=mode, load_id="b" * 32, **MODES[mode])
     assert (again.already, again.rows) == (True, 3000)
     assert content(bench) == after
+    cell("postgres", mode, "no answer to COMMIT", "after")
 
 
-def test_a_network_that_falls_silent_ends_with_a_clear_error(bench, loaded, proxied):
-    before = loaded("append")
+@pytest.mark.parametrize("mode", ["append", "replace"])
+def test_a_network_that_falls_silent_ends_with_a_clear_error(bench, loaded, proxied, mode, cell):
+    before = loaded(mode)
     bench.use(host="127.0.0.1", port=proxied.port, stall_timeout=1.0)
     proxied.black_hole(up=400_000)
     with pytest.raises(DriverError, match="silent for 1 seconds") as caught:
-        write(bench, "append", "c" * 32)
+        write(bench, mode, "c" * 32)
     assert caught.value.retriable
     proxied.reset()
+    assert nothing_left(bench)
     assert content(bench) == before
+    assert not write(bench, mode, "c" * 32).already
+    assert content(bench)[0][0] == AFTER[mode]
+    cell("postgres", mode, "black hole", "before")
 
 
 def test_a_read_from_a_network_that_falls_silent(bench, proxied):
@@ -155,7 +188,7 @@ def end_ours(bench, state="true"):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_session_that_the_server_ends(bench, loaded, mode):
+def test_a_session_that_the_server_ends(bench, loaded, mode, cell):
     before = loaded(mode)
     source = in_steps(40, lambda at: end_ours(bench) if at == 20 else None)
     with pytest.raises(DriverError) as caught:
@@ -165,6 +198,83 @@ def test_a_session_that_the_server_ends(bench, loaded, mode):
     assert content(bench) == before
     bench.write_stream("writer", in_steps(40, lambda _: None), table="t", mode=mode, load_id="d" * 32, **MODES[mode])
     assert content(bench)[0][1] == 40_000
+    cell("postgres", mode, "the server ends the session", "before")
+
+
+@pytest.mark.slow
+def test_a_server_that_is_restarted(mortal_bench, cell):
+    bench = mortal_bench
+    for mode, keys in MODES.items():
+        bench.sql("DROP TABLE IF EXISTS t")
+        before = seed(bench, mode)
+        restarted = threading.Event()
+
+        def between(at, restarted=restarted):
+            if at == 20:
+                control(bench.server, "restart")
+                restarted.set()
+
+        with pytest.raises(DriverError) as caught:
+            bench.write_stream("writer", in_steps(40, between), table="t", mode=mode, load_id="d" * 32, **keys)
+        assert (caught.value.code, caught.value.retriable) == ("OSR-PG-003", True)
+        assert restarted.wait(60)  # who writes does not wait for it
+        assert nothing_left(bench)
+        assert content(bench) == before
+        again = in_steps(40, lambda _: None)
+        assert not bench.write_stream("writer", again, table="t", mode=mode, load_id="d" * 32, **keys).already
+        assert content(bench)[0][1] == 40_000
+        cell("postgres", mode, "the server is restarted", "before")
+        bench.sql("DROP TABLE _osiris_loads")
+
+
+@pytest.mark.parametrize("mode", ["replace", "upsert", "delete_insert"])
+def test_a_statement_that_takes_too_long(bench, loaded, mode, cell):
+    before = loaded(mode)
+    bench.sql(
+        "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS "
+        "'BEGIN PERFORM pg_sleep(600); RETURN NULL; END';"
+        "CREATE TRIGGER slow BEFORE INSERT OR DELETE ON t FOR EACH STATEMENT EXECUTE FUNCTION dawdle()"
+    )
+    bench.use(statement_timeout=1.0)
+    with pytest.raises(DriverError, match="statement timeout") as caught:
+        write(bench, mode, "3" * 32)
+    assert (caught.value.code, caught.value.retriable) == ("OSR-PG-009", False)
+    assert nothing_left(bench)
+    assert content(bench) == before
+    bench.sql("DROP TRIGGER slow ON t")
+    bench.use()
+    assert not write(bench, mode, "3" * 32).already
+    assert content(bench)[0][0] == AFTER[mode]
+    cell("postgres", mode, "statement timeout", "before")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("full", ["table", "stage"])
+def test_a_disk_that_is_full(small_disk, mortal_bench, full, cell):
+    bench, folder = mortal_bench, mortal_bench.server.folder / "small"
+    folder.mkdir()
+    filler = small_disk(folder)
+    owner = (bench.server.folder / "data").stat()
+    os.chown(folder, owner.st_uid, owner.st_gid)
+    bench.server.execute(f"CREATE TABLESPACE small LOCATION '{folder}'")
+    if full == "stage":
+        bench.server.execute("ALTER DATABASE own SET temp_tablespaces = 'small'")
+    for mode in MODES if full == "table" else ("upsert", "delete_insert"):
+        bench.sql("DROP TABLE IF EXISTS t; CHECKPOINT")
+        room = filler.stat().st_size
+        os.truncate(filler, room - (5 << 18 if full == "table" else 0))  # room for the old rows
+        before = seed(bench, mode, " TABLESPACE small" if full == "table" else "")
+        with pytest.raises(DriverError, match="No space left on device") as caught:
+            write(bench, mode, "4" * 32)
+        assert (caught.value.code, caught.value.retriable) == ("OSR-PG-011", False)
+        assert nothing_left(bench)
+        assert content(bench) == before
+        filler.write_bytes(b"")
+        assert not write(bench, mode, "4" * 32).already
+        assert content(bench)[0][0] == AFTER[mode]
+        cell("postgres", mode, f"the disk of the {full} is full", "before")
+        bench.sql("DROP TABLE t, _osiris_loads; CHECKPOINT")
+        filler.write_bytes(bytes(room))
 
 
 def test_a_read_that_the_server_ends(bench):
@@ -178,7 +288,7 @@ def test_a_read_that_the_server_ends(bench):
     assert (caught.value.code, caught.value.retriable) == ("OSR-PG-003", True)
 
 
-def test_a_deadlock_ends_ours_and_may_be_tried_again(bench, loaded):
+def test_a_deadlock_ends_ours_and_may_be_tried_again(bench, loaded, cell):
     before = loaded("delete_insert")
     with bench.server.connect(bench.database) as other:
         other.execute("SET deadlock_timeout = '10min'")
@@ -193,6 +303,7 @@ def test_a_deadlock_ends_ours_and_may_be_tried_again(bench, loaded):
     assert content(bench) == before
     write(bench, "delete_insert", "e" * 32)
     assert content(bench)[0][0] == AFTER["delete_insert"]
+    cell("postgres", "delete_insert", "deadlock", "before")
 
 
 def wait_and_touch(bench, other):
@@ -251,13 +362,14 @@ def test_another_load_waits_for_a_replace_no_longer_than_it_is_told(bench, loade
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_cancelling_a_load_leaves_the_old_rows(bench, loaded, mode):
+def test_cancelling_a_load_leaves_the_old_rows(bench, loaded, mode, cell):
     before = loaded(mode)
     source = in_steps(50, lambda at: bench.token.cancel(Cancelled("OSR-RUN-001", "stopped")) if at == 10 else None)
     with pytest.raises(Cancelled):
         bench.write_stream("writer", source, table="t", mode=mode, **MODES[mode])
     assert nothing_left(bench)
     assert content(bench) == before
+    cell("postgres", mode, "cancelled", "before")
 
 
 def test_a_failure_in_the_steps_before_leaves_the_old_rows(bench, loaded):

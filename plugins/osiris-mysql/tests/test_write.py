@@ -637,3 +637,47 @@ def test_hostile_names_are_only_names(bench):
     for mode in ({"mode": "append"}, {"mode": "upsert", "primary_key": ["a`b"]}):
         bench.write("writer", sql, table=table, **mode)
     assert bench.sql("SELECT * FROM `o``r'd\"er; --`") == ((1, "x", 2),)
+
+
+MANY = "SELECT {at} AS id, 'row ' || range AS name FROM range({rows})"
+
+
+def test_many_rows_of_one_key_replace_as_many(bench):
+    """20,000 rows of a key on both sides are 400 million pairs, of which none need be looked at."""
+    bench.sql(
+        "CREATE TABLE t (id INT, name VARCHAR(50), KEY (id))",
+        "INSERT INTO t SELECT 7, CONCAT('old ', seq) FROM seq_1_to_20000",
+        "INSERT INTO t VALUES (8, 'other')",
+    )
+    bench.write("writer", MANY.format(at=7, rows=20_000), table="t", mode="delete_insert", replace_keys=["id"])
+    assert (published(bench)["inserted"], published(bench)["deleted"]) == (20_000, 20_000)
+    assert bench.sql("SELECT id, COUNT(*), COUNT(DISTINCT name), MIN(name) FROM t GROUP BY id ORDER BY id") == (
+        (7, 20_000, 20_000, "row 0"),
+        (8, 1, 1, "other"),
+    )
+
+
+@pytest.mark.parametrize("declared", ["INT", "VARCHAR(50)", "TEXT"])
+def test_the_last_of_many_rows_of_one_key(bench, declared):
+    key = "PRIMARY KEY" if declared != "TEXT" else ""
+    bench.sql(f"CREATE TABLE t (id {declared} {key}, name VARCHAR(50))")
+    sql = MANY.format(at="CAST(range % 2 AS INT)" if declared == "INT" else "CAST(range % 2 AS VARCHAR)", rows=20_000)
+    bench.write("writer", sql, table="t", mode="upsert", primary_key=["id"], on_duplicate="last")
+    assert [name for _, name in bench.content()] == ["row 19998", "row 19999"]
+
+
+COLLATED = ["VARCHAR(10)", "CHAR(10)", "TEXT", "VARCHAR(10) CHARACTER SET latin1", "VARCHAR(10) CHARACTER SET utf16"]
+
+
+@pytest.mark.parametrize("index", ["", ", KEY (k(5))"])
+@pytest.mark.parametrize("declared", COLLATED)
+def test_delete_insert_deletes_no_rows_of_keys_that_only_collate_alike(bench, declared, index):
+    kept = [("A", 2), ("ä", 3)] if declared == "CHAR(10)" else [("A", 2), ("a ", 4), ("ä", 3)]
+    bench.sql(
+        f"CREATE TABLE t (k {declared}, v INT{index})",
+        "INSERT INTO t VALUES ('a', 1), (NULL, 5)",
+        *(f"INSERT INTO t VALUES ('{key}', {value})" for key, value in kept),
+    )
+    sql = "SELECT * FROM (VALUES ('a', 8), ('a', 9), (NULL, 10)) t(k, v)"
+    bench.write("writer", sql, table="t", mode="delete_insert", replace_keys=["k"])
+    assert bench.content(order="v") == [*sorted(kept, key=lambda row: row[1]), ("a", 8), ("a", 9), (None, 10)]

@@ -43,10 +43,10 @@ def swaps(config: Writer, look: Look) -> bool:
     return config.mode == "replace" and look.table.bound is None
 
 
-def key_names(config: Writer, look: Look) -> tuple[str, ...]:
-    """The key columns as the table names them."""
-    names = {pair.target.casefold(): pair.target for pair in look.pairs}
-    return tuple(names[key.casefold()] for key in config.primary_key or config.replace_keys or ())
+def key_pairs(config: Writer, look: Look) -> tuple[Pair, ...]:
+    """The key columns."""
+    pairs = {pair.target.casefold(): pair for pair in look.pairs}
+    return tuple(pairs[key.casefold()] for key in config.primary_key or config.replace_keys or ())
 
 
 def stage_statement(name: str, look: Look) -> str:
@@ -75,8 +75,8 @@ def in_utc(look: Look) -> dict[str, Any]:
 
 def index_stage(session: Session, stage: str, config: Writer, look: Look) -> None:
     """Let keys be found in the stage: the table may have no index for them."""
-    keys = {key.casefold() for key in key_names(config, look)}
-    columns = [Column(pair.target, pair.type) for pair in look.pairs if pair.target.casefold() in keys]
+    keys = key_pairs(config, look)
+    columns = [Column(pair.target, pair.type) for pair in look.pairs if pair in keys]
     if columns:
         sql = f"ALTER TABLE {ident(stage)} ADD {key_index(columns)}"
         change(session, sql, f"indexing the rows for '{config.table}'")

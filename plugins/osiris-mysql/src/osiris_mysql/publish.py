@@ -18,7 +18,7 @@ Counts come from the server, statement by statement, and must agree with the row
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -26,12 +26,19 @@ from osiris_core.api import DriverError, Report
 from osiris_mysql.loads import add_commit_row, confirm
 from osiris_mysql.staging import PART, ROW
 from osiris_mysql.statements import change, ident, listed, number
+from osiris_mysql.types_out import TEXTS
 
 if TYPE_CHECKING:
     from osiris_core.api import DriverContext
+    from osiris_mysql.cells import Pair
     from osiris_mysql.loads import CommitRow
     from osiris_mysql.session import Session
     from osiris_mysql.writer_config import Writer
+
+_ROWS: Final = 10**21
+"""More than there are rows in a stage."""
+_BYTES: Final = "_osiris_bytes_"
+_DIGEST: Final = "_osiris_digest_"
 
 
 @attrs.frozen(kw_only=True)
@@ -44,7 +51,7 @@ class Changed:
 
 
 class Publisher:
-    """One load into ``table`` from ``stage``: ``columns`` and ``keys`` are names of the table's."""
+    """One load into ``table`` from ``stage``: ``columns`` are names of the table's, ``keys`` those it is found by."""
 
     def __init__(
         self,
@@ -55,7 +62,7 @@ class Publisher:
         stage: str,
         table: str,
         columns: tuple[str, ...],
-        keys: tuple[str, ...],
+        keys: tuple[Pair, ...],
     ) -> None:
         self._session = session
         self._config = config
@@ -63,7 +70,8 @@ class Publisher:
         self._stage = ident(stage)
         self._table = ident(table)
         self._columns = columns
-        self._keys = keys
+        self._key_pairs = keys
+        self._keys = tuple(key.target for key in keys)
         self._what = f"writing '{config.table}'"
 
     def settle_keys(self, rows: int) -> int:
@@ -86,9 +94,11 @@ class Publisher:
             raise DriverError(
                 "OSR-MYSQL-056", f"{rows} rows have only {distinct} different values of the primary_key ({named})"
             )
-        order = f"(a.{PART} < b.{PART} OR (a.{PART} = b.{PART} AND a.{ROW} < b.{ROW}))"
+        # Part and row as one number, of which the largest is the last row.
+        last = f"CAST(MAX({PART} * {_ROWS} + {ROW}) % {_ROWS} AS UNSIGNED)"
+        kept = f"SELECT {last} AS kept FROM {self._stage} GROUP BY {listed(self._keys)}"
         dropped = self._change(
-            f"DELETE a FROM {self._stage} a JOIN {self._stage} b ON {self._same('a', 'b')} AND {order}"
+            f"DELETE a FROM {self._stage} a LEFT JOIN ({kept}) b ON b.kept = a.{ROW} WHERE b.kept IS NULL"
         )
         if dropped != rows - distinct:
             raise self._disagreement(f"{rows - distinct} of {rows} rows repeat a key, {dropped} were dropped")
@@ -117,15 +127,34 @@ class Publisher:
                 deleted = self._change(f"DELETE FROM {self._table}")
                 done = Changed(inserted=self._insert(), deleted=deleted)
             case "delete_insert":
-                deleted = self._change(
-                    f"DELETE t FROM {self._table} t JOIN {self._stage} s ON {self._same('t', 's', '<=>')}"
-                )
+                deleted = self._delete_keys()
                 done = Changed(inserted=self._insert(), deleted=deleted)
             case _:
                 done = self._upsert()
         if done.inserted + done.updated != rows:
             raise self._disagreement(f"{rows} rows are staged, {done.inserted} were inserted, {done.updated} updated")
         return done
+
+    def _delete_keys(self) -> int:
+        """Delete the rows whose keys are in the stage.
+
+        Each key is joined once: many rows of one key on both sides would be as many pairs as their product. Texts are
+        compared as they are, so that an index finds them, and by their bytes, lest a collation that takes 'a' and 'A'
+        for one value deletes rows that no new ones replace.
+        """
+        picked, same = [], []
+        for at, key in enumerate(self._key_pairs):
+            name = ident(key.target)
+            picked.append(name)
+            same.append(f"t.{name} <=> s.{name}")
+            if key.type.name in TEXTS:
+                picked.append(f"CAST({name} AS BINARY) AS {_BYTES}{at}")
+                same.append(f"CAST(t.{name} AS BINARY) <=> s.{_BYTES}{at}")
+            if key.type.name.endswith(("text", "blob")):  # of which the server makes no index for the join
+                picked.append(f"CRC32({name}) AS {_DIGEST}{at}")
+                same.append(f"CRC32(t.{name}) <=> s.{_DIGEST}{at}")
+        keys = f"SELECT DISTINCT {', '.join(picked)} FROM {self._stage}"
+        return self._change(f"DELETE t FROM {self._table} t JOIN ({keys}) s ON {' AND '.join(same)}")
 
     def _upsert(self) -> Changed:
         """Update the rows whose key is there, insert the others.
@@ -159,8 +188,8 @@ class Publisher:
         order = f"ORDER BY {PART}, {ROW}" if self._config.mode == "append" else ""
         return self._change(f"INSERT INTO {self._table} ({names}) SELECT {names} FROM {self._stage} {order}")
 
-    def _same(self, one: str, other: str, equal: str = "=") -> str:
-        return " AND ".join(f"{one}.{ident(key)} {equal} {other}.{ident(key)}" for key in self._keys)
+    def _same(self, one: str, other: str) -> str:
+        return " AND ".join(f"{one}.{ident(key)} = {other}.{ident(key)}" for key in self._keys)
 
     def _change(self, sql: str) -> int:
         return change(self._session, sql, self._what)

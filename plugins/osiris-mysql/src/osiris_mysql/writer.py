@@ -18,7 +18,7 @@ from osiris_mysql.look import (
     add_columns,
     in_utc,
     index_stage,
-    key_names,
+    key_pairs,
     look_at,
     require_unchanged,
     stage_statement,
@@ -191,10 +191,14 @@ class WriterDriver:
         session, config, look = state.session, state.config, state.look
         require_unchanged(session, config, look)
         plan = look.plan
+        if row.state is not None:
+            row.state.require_unmoved(None if plan.create else loads.find_state(session, row.state.key))
+        if plan.create:
+            loads.forget_states(session, config.table)
         target = loads.NEW + state.token if plan.create else config.table
         names = tuple(pair.target for pair in look.pairs)
         publisher = Publisher(
-            session, config, state.ctx, stage=state.landing, table=target, columns=names, keys=key_names(config, look)
+            session, config, state.ctx, stage=state.landing, table=target, columns=names, keys=key_pairs(config, look)
         )
         dropped = 0
         if not state.swaps:

@@ -158,8 +158,8 @@ UNCALLED = [
     "SELECT v.erase_more FROM victim AS v",
     "SELECT v.erase_any FROM victim AS v",
     "SELECT erasing(id) FROM victim",
-    "SELECT id ### id AS a FROM victim",
-    "SELECT id OPERATOR(public.###) id AS a FROM victim",
+    "SELECT id <-> id AS a FROM victim",
+    "SELECT id OPERATOR(public.<->) id AS a FROM victim",
     "SELECT 1 OPERATOR(pg_catalog.+) 2 AS a",
     "SELECT CAST('x' AS mood) AS a",
     "SELECT 'x'::mood AS a",
@@ -256,7 +256,7 @@ def besieged(tmp_path_factory, postgres_server, postgres_bench):
             f"CREATE FUNCTION erase_two(int, int) RETURNS int {erasing};"
             "CREATE FUNCTION stale() RETURNS int STABLE LANGUAGE plpgsql AS 'BEGIN RETURN 1; END';"
             "CREATE AGGREGATE erasing(int) (SFUNC = erase_two, STYPE = int);"
-            "CREATE OPERATOR ### (LEFTARG = int, RIGHTARG = int, FUNCTION = erase_two);"
+            "CREATE OPERATOR <-> (LEFTARG = int, RIGHTARG = int, FUNCTION = erase_two);"
             "CREATE TYPE mood AS (a int);"
             "CREATE FUNCTION to_mood(text) RETURNS mood LANGUAGE sql AS 'DELETE FROM victim RETURNING row(1)::mood';"
             "CREATE CAST (text AS mood) WITH FUNCTION to_mood(text);"

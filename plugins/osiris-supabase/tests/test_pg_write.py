@@ -135,6 +135,74 @@ def test_null_is_a_value_of_replace_keys(bench):
     assert published(bench) == {"rows": 3, "inserted": 3, "updated": 0, "deleted": 2}
 
 
+@pytest.mark.parametrize("action", ["CASCADE", "SET NULL", "SET DEFAULT"])
+def test_rows_that_others_depend_on_are_not_deleted(bench, action):
+    bench.sql(
+        "CREATE TABLE t (id int4 PRIMARY KEY, name text); INSERT INTO t VALUES (1, 'a'), (2, 'b');"
+        f"CREATE TABLE child (t int4 REFERENCES t ON DELETE {action}); INSERT INTO child VALUES (1), (2)"
+    )
+    for mode, keys in (("replace", {}), ("delete_insert", BY)):
+        with pytest.raises(DriverError, match=f"would change 'public.child', .* ON DELETE {action}") as caught:
+            bench.write("writer", MORE, table="t", mode=mode, **keys)
+        assert caught.value.code == "OSR-PG-044"
+    assert bench.sql("SELECT t FROM child ORDER BY 1") == [(1,), (2,)]
+    bench.write("writer", MORE, table="t", mode="upsert", **KEY)
+    bench.write("writer", "SELECT 9 AS id, 'i' AS name", table="t", mode="append")
+    assert content(bench) == [(1, "a"), (2, "B"), (3, "c"), (9, "i")]
+
+
+@pytest.mark.parametrize("mode", ["replace", "delete_insert"])
+@pytest.mark.parametrize("schema_change", ["fail", "add_columns"])
+@pytest.mark.parametrize(
+    "keeping",
+    [
+        "CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';"
+        "CREATE TRIGGER kept BEFORE DELETE ON t FOR EACH ROW EXECUTE FUNCTION keep()",
+        "CREATE RULE kept AS ON DELETE TO t DO INSTEAD NOTHING",
+    ],
+)
+def test_rows_that_stay_though_deleted_are_an_error(bench, keeping, mode, schema_change):
+    bench.sql(f"CREATE TABLE t (id int4, name text); INSERT INTO t VALUES (2, 'b'); {keeping}")
+    rows = MORE if schema_change == "fail" else f"SELECT *, 1 AS more FROM ({MORE})"
+    keys = BY if mode == "delete_insert" else {}
+    with pytest.raises(DriverError, match=r"'public\.t' still has rows") as caught:
+        bench.write("writer", rows, table="t", mode=mode, on_schema_change=schema_change, **keys)
+    assert caught.value.code == "OSR-PG-043"
+    assert content(bench) == [(2, "b")]
+
+
+def test_a_key_of_null_that_stays_though_deleted_is_an_error(bench):
+    bench.sql(
+        "CREATE TABLE t (id int4, name text); INSERT INTO t VALUES (NULL, 'b');"
+        "CREATE RULE kept AS ON DELETE TO t DO INSTEAD NOTHING"
+    )
+    with pytest.raises(DriverError, match=r"'public\.t' still has rows"):
+        bench.write("writer", "SELECT NULL::INT AS id, 'c' AS name", table="t", mode="delete_insert", **BY)
+
+
+@pytest.mark.parametrize(("mode", "keys"), [("replace", {}), ("delete_insert", BY), ("upsert", KEY)])
+@pytest.mark.parametrize("force", [False, True])
+def test_rows_that_a_policy_hides_are_an_error(bench, mode, keys, force):
+    bench.server.execute("DROP ROLE IF EXISTS weak; CREATE ROLE weak LOGIN PASSWORD 'weak'")  # pragma: allowlist secret
+    bench.sql(
+        "GRANT CREATE, USAGE ON SCHEMA public TO weak; CREATE TABLE t (id int4, name text); INSERT INTO t VALUES "
+        "(2, 'old'); ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY a ON t FOR SELECT USING (true);"
+        "CREATE POLICY b ON t FOR INSERT WITH CHECK (true); GRANT ALL ON t TO weak"
+    )
+    if force:
+        bench.sql("ALTER TABLE t FORCE ROW LEVEL SECURITY; ALTER TABLE t OWNER TO weak")
+    bench.use(user="weak", password="weak")  # pragma: allowlist secret
+    try:
+        with pytest.raises(DriverError, match="row-level security") as caught:
+            bench.write("writer", MORE, table="t", mode=mode, **keys)
+        assert caught.value.code == "OSR-PG-008"
+        assert "BYPASSRLS" in caught.value.hint
+        assert content(bench) == [(2, "old")]
+    finally:
+        bench.sql("DROP OWNED BY weak")
+        bench.server.execute("DROP ROLE weak")
+
+
 def test_a_created_table_has_its_key_grants_and_policies(bench):
     bench.server.execute("DROP ROLE IF EXISTS web; CREATE ROLE web")
     bench.write("writer", ROWS, table="t", mode="upsert", grants=["web"], enable_rls=True, **KEY)

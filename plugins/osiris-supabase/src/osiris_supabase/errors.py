@@ -59,6 +59,12 @@ WRITING: Final = (
     ErrorEntry("OSR-PG-040", "a row breaks a rule of the table", "mend the rows in a step before"),
     ErrorEntry("OSR-PG-041", "the server refuses a value", "mend or cast the value in a step before"),
     ErrorEntry("OSR-PG-042", "no such role or type", "create it, or correct 'grants'"),
+    ErrorEntry(
+        "OSR-PG-043",
+        "the table keeps rows that a load deletes",
+        "write as a role that no policy of row level security binds; look for triggers and rules ON DELETE",
+    ),
+    ErrorEntry("OSR-PG-044", "deleting rows would change another table", "use mode upsert, or change the foreign key"),
 )
 
 ENTRIES: Final = (*SERVER, *READING, *WRITING)

@@ -38,6 +38,9 @@ def begin(session: Session, connection: SupabaseConnection, *, read_only: bool, 
         "lock_timeout": _milliseconds(connection.lock_timeout),
     }
     wanted = {**_SETTINGS, **limits}
+    if not read_only:
+        # What a policy would hide from a DELETE or UPDATE is an error instead, not a row that is left in silence.
+        wanted["row_security"] = "off"
     items = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in wanted.items())
     session.rows(f"SELECT {items}")
     setting = "(SELECT setting FROM pg_catalog.pg_settings WHERE name = '{}')"

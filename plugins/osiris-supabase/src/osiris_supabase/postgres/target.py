@@ -41,6 +41,13 @@ WHERE i.indrelid = $1::oid AND i.indisunique AND i.indisvalid AND i.indimmediate
     = (SELECT array_agg(k ORDER BY k COLLATE "C") FROM unnest($2::text[]) AS k)
 LIMIT 1
 """
+_DEPENDENTS: Final = """
+SELECT n.nspname || '.' || c.relname,
+  CASE f.confdeltype WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' ELSE 'SET DEFAULT' END
+FROM pg_catalog.pg_constraint AS f JOIN pg_catalog.pg_class AS c ON c.oid = f.conrelid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE f.contype = 'f' AND f.confrelid = $1::oid AND f.confdeltype IN ('c', 'n', 'd') ORDER BY 1 LIMIT 1
+"""
 
 
 @attrs.frozen(kw_only=True)
@@ -116,6 +123,17 @@ def has_unique_index(session: Session, target: Target, keys: Sequence[str]) -> b
     """Whether the server itself keeps ``keys`` unique in the table."""
     array = "{" + ",".join('"' + key.replace("\\", "\\\\").replace('"', '\\"') + '"' for key in keys) + "}"
     return bool(session.rows(_UNIQUE, target.oid, array))
+
+
+def refuse_dependents(session: Session, target: Target, place: Place) -> None:
+    """Refuse to delete rows that other rows depend on: the server would delete or change those with them."""
+    found = session.rows(_DEPENDENTS, target.oid)
+    if found:
+        ((child, action),) = found
+        raise DriverError(
+            "OSR-PG-044",
+            f"deleting rows of '{place.shown}' would change '{child}', whose foreign key says ON DELETE {action}",
+        )
 
 
 def _refuse_untyped(place: Place, column: Column) -> None:

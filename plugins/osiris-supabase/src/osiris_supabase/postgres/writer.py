@@ -11,7 +11,15 @@ from osiris_sql.rowtext import Form, RowText
 from osiris_supabase.postgres.begin import begin, set_statement_timeout
 from osiris_supabase.postgres.failures import ServerFailure
 from osiris_supabase.postgres.load import Load
-from osiris_supabase.postgres.loads import CommitRow, add_load, create_loads, find_load, has_loads, read_state
+from osiris_supabase.postgres.loads import (
+    CommitRow,
+    add_load,
+    create_loads,
+    find_load,
+    forget_states,
+    has_loads,
+    read_state,
+)
 from osiris_supabase.postgres.stage import Counted, WriteState, close_state, columns_of, open_state, writing_session
 from osiris_supabase.postgres.target import find_target, make_plan, place_of
 from osiris_supabase.postgres.types_out import cell_of
@@ -106,6 +114,8 @@ class PostgresWriter:
             load = _transaction(state)
             inserted, updated, deleted = load.finish()
             report = _report(state, load, inserted, updated, deleted)
+            if load.plan.create:
+                forget_states(state.session, state.place)
             if not add_load(state.session, state.place.schema, _commit_row(state, stage, report)):
                 # An attempt that was thought lost has ended well meanwhile; ours is not needed.
                 state.session.run("ROLLBACK")
@@ -252,7 +262,7 @@ def _named(what: str) -> Iterator[None]:
 
 
 def _refusal(failure: ServerFailure, what: str) -> OsirisError:
-    if failure.state == "0A000" and "row-level security" in failure.said:
+    if "row-level security" in failure.said:
         return failure.error(
             what, codes={"0A": "OSR-PG-008"}, hint="write as the table's owner, or as a role with BYPASSRLS"
         )

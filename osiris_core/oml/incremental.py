@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from osiris_core.errors import OsirisError
 from osiris_core.oml.document import Mode
+from osiris_core.oml.passing import cuts, passes_unchanged
 from osiris_core.spec.describe import Capability
 
 if TYPE_CHECKING:
@@ -38,7 +39,9 @@ def check_incremental(steps: Iterable[CheckedStep], registry: Registry, findings
                 f"step '{step.id}' is incremental and has a 'limit': what it leaves out, no later load would read",
                 _place(step, "limit"),
             )
-        writers = _writers(step, readers)
+        reached = _reached(step, readers)
+        _check_cuts(step, reached, findings)
+        writers = [at for at in reached if at.mode is Mode.WRITE]
         if len(writers) != 1:
             _report_writers(step, writers, findings)
             continue
@@ -53,7 +56,8 @@ def check_incremental(steps: Iterable[CheckedStep], registry: Registry, findings
                 key=True,
             )
             continue
-        _check_pair(step, writer, registry, findings)
+        between = [at for at in reached if at.mode is not Mode.WRITE and at is not step]
+        _check_pair(step, between, writer, registry, findings)
 
 
 def is_incremental(config: Mapping[str, Any]) -> bool:
@@ -66,8 +70,8 @@ def _place(step: CheckedStep, *more: str) -> Path:
     return ("steps", step.doc.index, "config", *more) if more else ("steps", step.doc.index, "config", _FIELD)
 
 
-def _writers(step: CheckedStep, readers: Mapping[str, list[CheckedStep]]) -> list[CheckedStep]:
-    """The write steps that the rows of ``step`` reach, in document order."""
+def _reached(step: CheckedStep, readers: Mapping[str, list[CheckedStep]]) -> list[CheckedStep]:
+    """``step`` and the steps that its rows reach, in document order."""
     reached: dict[str, CheckedStep] = {}
     pending = [step]
     while pending:
@@ -75,7 +79,23 @@ def _writers(step: CheckedStep, readers: Mapping[str, list[CheckedStep]]) -> lis
         if at.id not in reached:
             reached[at.id] = at
             pending += readers[at.id]
-    return sorted((at for at in reached.values() if at.mode is Mode.WRITE), key=lambda each: each.doc.index)
+    return sorted(reached.values(), key=lambda each: each.doc.index)
+
+
+def _check_cuts(step: CheckedStep, reached: list[CheckedStep], findings: Findings) -> None:
+    """Report transforms that keep only so many rows: while few are new, all of them are read, and the rest is lost."""
+    passing = {at.id for at in reached}
+    for at in reached:
+        if at.mode is not Mode.TRANSFORM:
+            continue
+        for field, word in cuts(at, passing):
+            findings.error(
+                "OSR-OML-048",
+                f"the {word} in step '{at.id}' leaves out rows of '{step.id}', which is incremental: no later load "
+                "would read them",
+                _place(at, field),
+                hint="select rows by their values (WHERE, QUALIFY), or read without 'incremental'",
+            )
 
 
 def _report_writers(step: CheckedStep, writers: list[CheckedStep], findings: Findings) -> None:
@@ -95,7 +115,9 @@ def _report_writers(step: CheckedStep, writers: list[CheckedStep], findings: Fin
     )
 
 
-def _check_pair(step: CheckedStep, writer: CheckedStep, registry: Registry, findings: Findings) -> None:
+def _check_pair(
+    step: CheckedStep, between: list[CheckedStep], writer: CheckedStep, registry: Registry, findings: Findings
+) -> None:
     if not _keeps_state(writer, registry):
         findings.error(
             "OSR-OML-045",
@@ -133,8 +155,27 @@ def _check_pair(step: CheckedStep, writer: CheckedStep, registry: Registry, find
                 ("steps", writer.doc.index, "config", "replace_keys"),
                 hint=f"add the cursor to them (`{config['cursor']}`), or use 'mode: upsert'",
             )
+        case "delete_insert":
+            _check_key(step, between, writer, findings)
         case _:
             pass
+
+
+def _check_key(step: CheckedStep, between: list[CheckedStep], writer: CheckedStep, findings: Findings) -> None:
+    """Report a step on the way to a writer of 'delete_insert' that may give the cursor other values: a day of which
+    one hour is read would be deleted whole.
+    """
+    cursor = step.config[_FIELD]["cursor"]
+    passing = {step.id, *(at.id for at in between)}
+    changing = next((at for at in between if not passes_unchanged(at, passing, cursor)), None)
+    if changing is not None:
+        findings.error(
+            "OSR-OML-047",
+            f"step '{writer.id}' replaces the rows of each '{cursor}' that it gets; step '{changing.id}' does not plainly "
+            f"pass that column on, so it may be another one than '{step.id}' reads by",
+            _mode(writer),
+            hint=f"let its query be one SELECT of `{cursor}`, or of `*`, from that input; or use 'mode: upsert'",
+        )
 
 
 def _mode(writer: CheckedStep) -> Path:

@@ -388,12 +388,59 @@ def test_commit_rows_of_an_older_osiris_get_their_columns(ledger):
 
 def test_rows_that_a_transform_did_not_read_keep_the_state_where_it_is(ledger):
     ledger.source("CREATE TABLE orders AS SELECT range::INTEGER AS id, range AS ts, 'v' AS v FROM range(200_000)")
-    error = ledger.refused("OSR-RUN-086", sql("few", "SELECT * FROM df LIMIT 10", ["read"]))
+    error = ledger.refused("OSR-RUN-086", sql("none", "SELECT * FROM df WHERE false", ["read"]))
     assert "not all rows of 'read' were read" in error.message
     assert not (ledger.shop.folder / "target.duckdb").exists() or not ledger.target("SHOW TABLES")
-    ledger.source("DELETE FROM orders WHERE id > 4")
-    ledger.loaded(sql("few", "SELECT * FROM df LIMIT 10", ["read"]))
-    assert len(ledger.target()) == 5
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT * FROM df LIMIT 10",
+        "SELECT * FROM df OFFSET 1",
+        "FROM df USING SAMPLE 2",
+        "SELECT * FROM read TABLESAMPLE 10%",
+        "SELECT * FROM (SELECT * FROM df ORDER BY ts LIMIT :n)",
+        "WITH few AS (FROM df) SELECT * FROM few FETCH FIRST 3 ROWS ONLY",
+    ],
+)
+def test_a_transform_that_keeps_so_many_rows_is_refused(ledger, query):
+    few = sql("few", query, ["read"])
+    if ":n" in query:
+        few["config"]["query_params"] = {"n": 3}
+    extract, between, load = ledger.steps(few)
+    assert rules(ledger, extract, between, load) == [("OSR-OML-048", ("steps", 1, "config", "query"))]
+
+
+def test_other_inputs_of_a_transform_may_be_cut(ledger):
+    ledger.make("INTEGER", (1, 1, "a"))
+    other = step("other", "duckdb.extractor", connection="@duckdb.source", table="orders")
+    both = sql("both", "SELECT * FROM read WHERE id <= (SELECT id FROM other LIMIT 1)", ["read", "other"])
+    ledger.loaded(other, both)
+
+
+@pytest.mark.parametrize(
+    ("query", "passes"),
+    [
+        ("SELECT * FROM df WHERE id > 0", True),
+        ("SELECT id, TS, upper(v) AS v FROM df AS d", True),
+        ("SELECT d.id, d.ts, d.v FROM read AS d JOIN (SELECT 1 AS id) AS e ON d.id = e.id", True),
+        ("SELECT id, ts // 10 AS ts, v FROM df", False),
+        ("SELECT * REPLACE (1 AS ts) FROM df", False),
+        ("SELECT id, id AS ts, v FROM df", False),
+        ("SELECT * FROM (SELECT id, 1 AS ts, v FROM df)", False),
+        ("SELECT d.id, e.ts, d.v FROM df AS d JOIN (SELECT 1 AS ts) AS e ON true", False),
+        ("SELECT d.id, ts, d.v FROM df AS d JOIN (SELECT 1 AS id) AS e USING (id)", False),
+        ("SELECT * FROM df UNION ALL SELECT id, 1, v FROM df", False),
+    ],
+)
+def test_delete_insert_needs_the_cursor_as_it_was_read(ledger, query, passes):
+    ledger.mode, ledger.incremental = "delete_insert", {"cursor": "ts"}
+    steps = ledger.steps(sql("t", query, ["read"]))
+    if passes:
+        ledger.shop.compile(*steps)
+    else:
+        assert rules(ledger, *steps) == [("OSR-OML-047", ("steps", 2, "config", "mode"))]
 
 
 def test_rows_that_pass_a_transform_and_a_spool_move_the_state_once(ledger):

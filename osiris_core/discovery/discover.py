@@ -16,14 +16,13 @@ import attrs
 from osiris_core.canonical import digest_bytes
 from osiris_core.diagnostics import did_you_mean
 from osiris_core.discovery.cache import Cache, Entry, key_of
+from osiris_core.discovery.hiding import masked, without_secrets
 from osiris_core.discovery.ranking import ranked
 from osiris_core.discovery.relations import Relation, place_of, relations
 from osiris_core.errors import ConnectionUnusable, InvalidInput, OsirisError, PluginError, RunFailed
 from osiris_core.model.structure import structure, unstructure
 from osiris_core.plugins.containment import contained
 from osiris_core.project.resolve import resolve
-from osiris_core.redaction import MASK
-from osiris_core.secret_shapes import is_sensitive_key
 from osiris_core.spec.catalog import SAMPLE_ROWS, STAGES, Deadline, Sample, Table, TableProfile
 
 if TYPE_CHECKING:
@@ -322,7 +321,7 @@ class _Work:
             return False
         if found is None:
             return True
-        self._profiles[place] = _without_secrets(found)
+        self._profiles[place] = without_secrets(found, table)
         self._done(f"{table.label}: {found.basis}")
         return found.basis != "full"
 
@@ -341,12 +340,7 @@ class _Work:
                 raise RunFailed(NO_ROWS, f"no rows of '{table.label}': {error.message}", hint=error.hint) from error
             self._stopped.setdefault(place, f"{error.code}: {error.message}")
             return None
-        hidden = [is_sensitive_key(name) for name in found.columns]
-        rows = tuple(
-            tuple(MASK if hide and value is not None else value for hide, value in zip(hidden, row, strict=True))
-            for row in found.rows
-        )
-        return Sample(columns=found.columns, rows=rows)
+        return masked(found, table)
 
     def _profile_key(self, table: Table) -> str:
         return self._key("profile", schema=table.schema, table=table.name)
@@ -413,11 +407,6 @@ class _Work:
         note = f"what was found cannot be kept below '{self._cache.folder.name}': {problem}"
         if problem and note not in self._notes:
             self._notes.append(note)
-
-
-def _without_secrets(profile: TableProfile) -> TableProfile:
-    columns = (one.without_values() if is_sensitive_key(one.name) else one for one in profile.columns)
-    return TableProfile(basis=profile.basis, examined=profile.examined, columns=tuple(columns))
 
 
 def _structured(cls: type[T], value: Any) -> tuple[T, ...] | None:

@@ -161,6 +161,20 @@ def test_values_under_the_name_of_a_secret_are_withheld(shop):
     assert "hunter" not in shop.kept()
 
 
+def test_secrets_within_values_are_withheld(shop):
+    shop.sql(
+        "CREATE TABLE users AS SELECT {'name': 'bob', 'Login Password': 'hunter-2'} AS login, [{'api_key': 'hunter-3'}] AS keys, "
+        "MAP {'api_token': 'hunter-4'} AS more, '{\"password\": \"hunter-5\"}'::JSON AS j, {'name': 'bob'} AS who, "
+        "MAP {'city': 'Brno'} AS plain FROM range(10)"
+    )
+    found = shop.table("users", "--profile", "--sample", "1")
+    withheld = {one["name"] for one in found["profile"]["columns"] if one["withheld"]}
+    assert withheld == {"login", "keys", "more", "j", "plain"}
+    assert found["sample"]["rows"] == [["***", "***", "***", "***", "{'name': bob}", "{city=Brno}"]]
+    assert "hunter" not in json.dumps(found)
+    assert not [path for path in (shop.folder / ".osiris").rglob("*.json") if "hunter" in path.read_text()]
+
+
 def test_rows_are_shown_on_request_and_never_kept(shop):
     shop.sql("CREATE TABLE t AS SELECT i, 'marker-' || i AS x FROM range(5) r(i)")
     assert shop.found()["tables"][0]["sample"] is None

@@ -171,10 +171,10 @@ def _check_key(step: CheckedStep, between: list[CheckedStep], writer: CheckedSte
     if changing is not None:
         findings.error(
             "OSR-OML-047",
-            f"step '{writer.id}' replaces the rows of each '{cursor}' that it gets; step '{changing.id}' does not plainly "
-            f"pass that column on, so it may be another one than '{step.id}' reads by",
+            f"step '{writer.id}' replaces the rows of each '{cursor}' that it gets; step '{changing.id}' does not "
+            "plainly pass that column on as it is",
             _mode(writer),
-            hint=f"let its query be one SELECT of `{cursor}`, or of `*`, from that input; or use 'mode: upsert'",
+            hint=f"there, use one SELECT of `{cursor}`, or of `*`, over that input; or 'mode: upsert' here",
         )
 
 

@@ -18,7 +18,7 @@ from osiris_core.diagnostics import did_you_mean
 from osiris_core.discovery.cache import Cache, Entry, key_of
 from osiris_core.discovery.hiding import masked, without_secrets
 from osiris_core.discovery.ranking import ranked
-from osiris_core.discovery.relations import Relation, place_of, relations
+from osiris_core.discovery.relations import Related, Relation, place_of, relate
 from osiris_core.errors import ConnectionUnusable, InvalidInput, OsirisError, PluginError, RunFailed
 from osiris_core.model.structure import structure, unstructure
 from osiris_core.plugins.containment import contained
@@ -263,7 +263,8 @@ class _Work:
 
     def _fitting(self, tables: Sequence[Table], question: str) -> tuple[Table, ...]:
         """The tables that fit best, by names, comments and what relations they have by those."""
-        found = ranked(tables, relations(tables, {}), question)
+        related = relate(tables, {}, check=self._deadline.check)
+        found = ranked(tables, related.relations, question)
         self._scores = {place_of(table): round(score, 2) for table, score in found}
         return tuple(table for table, score in found[: self._request.most] if score > 0)
 
@@ -366,6 +367,8 @@ class _Work:
         entry = self._cached(key) if self._request.profile and not fresh else None
         known = _structured(Relation, entry.value) if entry else None
         if known is not None:
+            again = relate(tables, self._profiles, check=self._deadline.check)
+            self._notes += _missing(attrs.evolve(again, late=False))
             return known
         stopped = False
 
@@ -382,13 +385,16 @@ class _Work:
             return None
 
         wanted = {place_of(table) for table in chosen}
-        found = relations(tables, self._profiles, look if self._request.profile else None)
+        related = relate(tables, self._profiles, look if self._request.profile else None, check=self._deadline.check)
+        self._notes += _missing(related)
         found = tuple(
-            one for one in found if (one.schema, one.table) in wanted or (one.to_schema, one.to_table) in wanted
+            one
+            for one in related.relations
+            if (one.schema, one.table) in wanted or (one.to_schema, one.to_table) in wanted
         )
         if stopped:
             self._notes.append("the time was over before all suggested relations could be compared by value")
-        elif self._request.profile:
+        elif self._request.profile and not related.late:
             self._keep(key, found, time.time())
         return found
 
@@ -407,6 +413,16 @@ class _Work:
         note = f"what was found cannot be kept below '{self._cache.folder.name}': {problem}"
         if problem and note not in self._notes:
             self._notes.append(note)
+
+
+def _missing(related: Related) -> list[str]:
+    """What is missing among suggested relations, in words."""
+    notes = []
+    if related.cut:
+        notes.append(f"{related.cut:,} columns may refer to more tables than are shown; the likeliest are")
+    if related.late:
+        notes.append("the time was over before all columns could be compared by name")
+    return notes
 
 
 def _structured(cls: type[T], value: Any) -> tuple[T, ...] | None:

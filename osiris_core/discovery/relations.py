@@ -27,6 +27,9 @@ LEAST: Final = 0.3
 
 _MOST: Final = 0.95
 _MAX_LOOKS: Final = 300
+_PER_COLUMN: Final = 3
+"""Suggestions of one column; a name that fits more keys than that says little."""
+
 _MANY: Final = 3
 """So many different values are the least that say anything."""
 
@@ -67,18 +70,49 @@ class _Candidate:
     reason: str
 
 
+@attrs.frozen(kw_only=True)
+class Related:
+    """Relations, and what is missing: how many columns have more suggestions than are kept, and whether the time was
+    over before all columns had been compared by name.
+    """
+
+    relations: tuple[Relation, ...]
+    cut: int = 0
+    late: bool = False
+
+
 def relations(
     tables: Sequence[Table], profiles: Mapping[Place, TableProfile], look: Look | None = None
 ) -> tuple[Relation, ...]:
+    """The relations of :func:`relate`, without a limit of time."""
+    return relate(tables, profiles, look).relations
+
+
+def relate(
+    tables: Sequence[Table],
+    profiles: Mapping[Place, TableProfile],
+    look: Look | None = None,
+    *,
+    check: Callable[[], None] = lambda: None,
+) -> Related:
     """Declared relations first, then suggestions, the most certain first.
 
     ``profiles`` are by schema and name. ``look`` counts values of one column that another has, and may raise
-    TimeoutError; without it, values are not compared.
+    TimeoutError; without it, values are not compared. ``check`` raises TimeoutError when the time is over.
     """
     known = {place_of(table): profiles.get(place_of(table)) for table in tables}
     found = [_declared(table, key) for table in tables for key in table.foreign_keys]
     taken = {(one.schema, one.table, one.columns) for one in found}
-    candidates = [one for one in _candidates(tables, known) if (*place_of(one.table), (one.column.name,)) not in taken]
+    candidates: list[_Candidate] = []
+    cut, late = 0, False
+    try:
+        for each in _candidates(tables, known, check):
+            if each and (*place_of(each[0].table), (each[0].column.name,)) not in taken:
+                candidates += _likeliest(each)
+                cut += len({id(one.key) for one in each}) > _PER_COLUMN
+    except TimeoutError:
+        late = True
+    candidates.sort(key=lambda one: -one.score)
     if look is not None:
         looked = min(len(candidates), _MAX_LOOKS)
         judged = [
@@ -88,7 +122,7 @@ def relations(
         candidates = [*filter(None, judged), *candidates[looked:]]
     suggested = [_suggested(one) for one in candidates if one.score >= LEAST]
     suggested.sort(key=lambda one: (-one.confidence, one.schema or "", one.table, one.columns, one.to_table))
-    return (*found, *suggested)
+    return Related(relations=(*found, *suggested), cut=cut, late=late)
 
 
 def place_of(table: Table) -> Place:
@@ -128,20 +162,30 @@ def _suggested(one: _Candidate) -> Relation:
     )
 
 
-def _candidates(tables: Sequence[Table], profiles: Mapping[Place, TableProfile | None]) -> list[_Candidate]:
-    """What names suggest, and, where profiles are at hand, what values might; the likeliest first."""
-    keys = [key for table in tables for key in _keys(table, profiles[place_of(table)])]
+def _candidates(
+    tables: Sequence[Table], profiles: Mapping[Place, TableProfile | None], check: Callable[[], None]
+) -> Iterator[list[_Candidate]]:
+    """For each column, what names suggest, and, where profiles are at hand, what values might."""
+    keys = []
     named: dict[str, list[tuple[_Key, float, str]]] = defaultdict(list)
-    for key in keys:
-        for name, score, reason in _names_for(key):
-            named[name].append((key, score, reason))
-    found = []
+    for table in tables:
+        check()
+        for key in _keys(table, profiles[place_of(table)]):
+            keys.append(key)
+            for name, score, reason in _names_for(key):
+                named[name].append((key, score, reason))
     for table in tables:
         for column in table.columns:
-            by_name = list(_by_name(table, column, named))
-            found += by_name or list(_by_value(table, column, keys, profiles))
-    found.sort(key=lambda one: -one.score)
-    return found
+            check()
+            yield list(_by_name(table, column, named)) or list(_by_value(table, column, keys, profiles, check))
+
+
+def _likeliest(each: list[_Candidate]) -> list[_Candidate]:
+    """The best of the candidates of one column, of each key one; of those alike, the ones in the same schema."""
+    kept: dict[int, _Candidate] = {}
+    for one in sorted(each, key=lambda one: (-one.score, one.key.table.schema != one.table.schema)):
+        kept.setdefault(id(one.key), one)
+    return list(kept.values())[:_PER_COLUMN]
 
 
 def _keys(table: Table, profile: TableProfile | None) -> Iterator[_Key]:
@@ -206,13 +250,18 @@ def _own_key(table: Table, column: ColumnInfo) -> bool:
 
 
 def _by_value(
-    table: Table, column: ColumnInfo, keys: Iterable[_Key], profiles: Mapping[Place, TableProfile | None]
+    table: Table,
+    column: ColumnInfo,
+    keys: Iterable[_Key],
+    profiles: Mapping[Place, TableProfile | None],
+    check: Callable[[], None],
 ) -> Iterator[_Candidate]:
     """Texts that may be values of a key with another name; numbers of two tables overlap by chance."""
     mine = _measured(profiles[place_of(table)], column)
     if mine is None or family(column.type) not in ("text", "uuid") or (mine.distinct or 0) < _MANY:
         return
     for key in keys:
+        check()
         theirs = _measured(profiles[place_of(key.table)], key.column)
         if key.table is table or key.why == _FIRST or theirs is None:
             continue

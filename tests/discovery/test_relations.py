@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from osiris_core.discovery.names import entity, family, singular, words
-from osiris_core.discovery.relations import LEAST, relations
+from osiris_core.discovery.relations import LEAST, relate, relations
 from osiris_core.spec.catalog import (
     ColumnInfo,
     ColumnProfile,
@@ -164,6 +164,32 @@ def test_a_thousand_tables_that_share_a_column():
     found = suggested(*tables)
     assert len(found) == 999
     assert found["item7s.item8_id -> item8s.id"] > 0.8
+
+
+def shared(count):
+    """Tables of which each column of one fits the keys of all others."""
+    keys = [table("customers", {"customer_id": "int"}, key="customer_id", schema=f"t{at}") for at in range(count)]
+    return [*keys, *(table("orders", {"nr": "int", "customer_id": "int"}, schema=f"t{at}") for at in range(count))]
+
+
+def test_a_column_has_few_suggestions_and_first_those_of_its_schema():
+    found = relate(shared(20), {})
+    assert found.cut == 40
+    assert len([one for one in found.relations if one.table == "orders"]) == 60
+    same = [one for one in found.relations if one.table == "orders" and one.schema == one.to_schema]
+    assert len(same) == 20
+
+
+def test_the_time_is_over_while_names_are_compared():
+    turns = iter(range(30))
+
+    def check():
+        if next(turns, None) is None:
+            raise TimeoutError
+
+    found = relate(shared(20), {}, check=check)
+    assert found.late
+    assert len(found.relations) < len(relate(shared(20), {}).relations)
 
 
 def test_words_and_singulars():

@@ -81,6 +81,7 @@ from osiris_core.spec.profiling import (
 )
 from osiris_core.spec.tables import (
     Column,
+    Follows,
     Incremental,
     LoadCodes,
     LoadPlan,
@@ -139,6 +140,7 @@ __all__ = [
     "ErrorEntry",
     "Example",
     "ExitCode",
+    "Follows",
     "ForeignKey",
     "Health",
     "Incremental",

@@ -128,23 +128,28 @@ class Bench:
         """The rows of an extractor as Python tuples."""
         return tuples(self.read(component, **config))
 
-    def write(self, component, sql, *, load_id=None, setup=(), **config):
-        """The rows of DuckDB's ``sql`` written by a writer through the write contract."""
+    def write(self, component, sql, *, setup=(), **config):
+        """The rows of DuckDB's ``sql`` written by a writer through the write contract; see :meth:`write_stream`."""
         connection = duckdb.connect(config={"python_enable_replacements": False, "threads": 1})
         connection.execute("SET TimeZone='UTC'")
         for statement in setup:
             connection.execute(statement)
-        return self.write_stream(component, connection.sql(sql), load_id=load_id, **config)
+        return self.write_stream(component, connection.sql(sql), **config)
 
-    def write_stream(self, component, stream, *, load_id=None, **config):
-        """The rows of an Arrow stream written by a writer through the write contract."""
+    def write_stream(self, component, stream, *, load_id=None, state=None, confirm=lambda: None, **config):
+        """The rows of an Arrow stream written by a writer through the write contract, with ``state`` beside them;
+        ``confirm`` is called before they are published.
+        """
         value = self.configured(component, config)
         ctx = self.context(component, load_id)
+        ctx.state_source = lambda: state
         producer = Producer("rows", start=lambda: Pull(stream), inputs=(), token=self.token, on_schema=lambda _: None)
         producer.start()
         rows = RowStream(producer.feed, name="rows")
         try:
-            return write_staged(self.driver(component), config=value, rows=rows, ctx=ctx, session=self.session)
+            return write_staged(
+                self.driver(component), config=value, rows=rows, ctx=ctx, session=self.session, confirm=confirm
+            )
         finally:
             rows.close()
 

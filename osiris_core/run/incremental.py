@@ -20,7 +20,7 @@ from osiris_core.run.events import IncrementalRead, IncrementalStarted, StateCom
 from osiris_core.run.failure import wrapped
 from osiris_core.run.layout import plain_schema
 from osiris_core.run.watched import Share, Watched
-from osiris_core.spec.tables import Incremental, LoadState, Window
+from osiris_core.spec.tables import Follows, Incremental, LoadState, Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 _CHANGED: Final = "OSR-RUN-080"
 _UNREAD: Final = "OSR-RUN-086"
-_MOVED: Final = "OSR-RUN-087"
 _NO_VALUE: Final = "OSR-RUN-088"
 _NOT_NOTED: Final = "OSR-RUN-089"
 
@@ -223,12 +222,8 @@ class IncrementalExtract:
                 "of them again",
                 hint="choose another cursor, or 'mode: upsert'",
             )
-        if self.read(ctx)[1] != began.text:
-            raise DriverError(
-                _MOVED,
-                f"the state of '{self.extract.id}' was changed while this run was reading; nothing is published",
-                hint="run it again; let no two runs of a pipeline overlap",
-            )
+        # Before anything is staged for publishing; the writer asks again when nobody else can publish.
+        LoadState(key=self.key, text="", follows=Follows(began.text)).require_unmoved(self.read(ctx)[1])
         self._noted = False
         session.emit(IncrementalRead(step=self.extract.id, rows=passed.rows, dropped=passed.dropped, last=passed.top))
         if passed.dropped:
@@ -237,8 +232,9 @@ class IncrementalExtract:
     def load_state(self) -> LoadState | None:
         """What the writer notes with its load; None in a backfill, which moves nothing."""
         self._noted = True
-        state = self._after()
-        return None if state is None else LoadState(key=self.key, text=state.text())
+        state, began = self._after(), self._began
+        assert began is not None
+        return None if state is None else LoadState(key=self.key, text=state.text(), follows=Follows(began.text))
 
     def committed(self, session: Session) -> None:
         """Say what has been noted; DriverError when the writer has not asked for it."""

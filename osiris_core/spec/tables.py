@@ -237,8 +237,30 @@ class Window:
 @attrs.frozen(kw_only=True)
 class LoadState:
     """What a writer notes beside a load for an incremental extract: whose it is (at most 144 characters), and a JSON
-    text of the core's (at most 2 MB).
+    text of the core's (at most 2 MB). ``follows`` is the text that the extract went on from, where that is of interest:
+    another run may have moved it meanwhile.
     """
 
     key: str
     text: str
+    follows: Follows | None = None
+
+    def require_unmoved(self, found: str | None) -> None:
+        """Raise DriverError when ``found``, the newest text of :attr:`key`, is not the one that the extract went on from.
+
+        A writer calls this where nobody else can note a state any more until its own load is visible: in the
+        transaction, or with the lock, that publishes. None is a state that is not there, or whose table is not.
+        """
+        if self.follows is not None and found != self.follows.text:
+            raise DriverError(
+                "OSR-RUN-087",
+                f"the state of '{self.key}' was changed while this run was reading; nothing is published",
+                hint="run it again; let no two runs of a pipeline overlap",
+            )
+
+
+@attrs.frozen
+class Follows:
+    """The text of a state that a load goes on from, None for the first one."""
+
+    text: str | None

@@ -84,6 +84,12 @@ def find_state(connection: Any, key: str) -> str | None:
     return found[0][0] if found else None
 
 
+def forget_states(connection: Any, target: str) -> None:
+    """End the states of a table that is gone: what a new one of its name holds, none of them tells."""
+    if "state" in _loads_columns(connection):
+        connection.execute(f"UPDATE {LOADS} SET state = NULL WHERE target = $target", {"target": target})
+
+
 def _loads_columns(connection: Any) -> set[str]:
     """The columns of the attached file's commit rows; none when it has no such table."""
     found = connection.execute(

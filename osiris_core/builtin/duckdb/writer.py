@@ -34,6 +34,7 @@ from osiris_core.builtin.duckdb.load import (
     create_loads,
     find_load,
     find_state,
+    forget_states,
     staged_name,
 )
 from osiris_core.builtin.duckdb.table import TARGET, make_plan, read_columns, shown
@@ -192,6 +193,11 @@ class WriterDriver:
         load = Load(connection, state.config, state.columns, staged, identity, memory=ctx.memory_limit)
         try:
             connection.execute("BEGIN TRANSACTION")
+            exists = read_columns(connection, state.config) is not None
+            if identity.state is not None:
+                identity.state.require_unmoved(find_state(connection, identity.state.key) if exists else None)
+            if not exists:
+                forget_states(connection, stage.target)
             with ctx.on_cancel(connection.interrupt):
                 outcome = load.apply(checksum)
                 ctx.failpoint("duckdb.before_commit")

@@ -98,6 +98,8 @@ def _publish_folder(state: Staging, receipts: Sequence[Receipt]) -> Report:
     )
     rows = sum(receipt.rows for receipt in receipts)
     noted = ctx.load_state()
+    if noted is not None and state.record is not None:
+        noted.require_unmoved(state.record.state(noted.key))
     load = LoadEntry(
         load_id=target.load_id,
         manifest_hash=ctx.manifest_hash,

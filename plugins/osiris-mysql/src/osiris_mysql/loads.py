@@ -108,6 +108,11 @@ def find_state(session: Session, key: str) -> str | None:
     return str(found[0][0]) if found else None
 
 
+def forget_states(session: Session, target: str) -> None:
+    """End the states of a table that is gone: what a new one of its name holds, none of them tells."""
+    change(session, f"UPDATE {LOADS} SET state = NULL WHERE target = {text(target)}", _WHAT)
+
+
 def add_commit_row(session: Session, row: CommitRow) -> None:
     """Add the row: ``prepared`` when the load exchanges tables, else ``committed``, in the caller's transaction."""
     state = row.state

@@ -88,6 +88,9 @@ def add_load(session: Session, schema: str, row: CommitRow) -> bool:
     if row.state is not None:
         # One after the other until their ends, so that the later one sees the time of the one before.
         session.rows(_LOCK, f"osiris:state:{schema}:{row.state.key}")
+        if session.rows(f"SELECT 1 FROM {table} WHERE load_id = $1", row.load_id):
+            return False
+        row.state.require_unmoved(read_state(session, schema, row.state.key))
     after = f"(SELECT max(loaded_at) + interval '1 microsecond' FROM {table} WHERE state_key = $8)"
     return bool(
         session.run(
@@ -105,6 +108,11 @@ def add_load(session: Session, schema: str, row: CommitRow) -> bool:
             row.state.text if row.state else None,
         )
     )
+
+
+def forget_states(session: Session, place: Place) -> None:
+    """End the states of a table that is gone: what a new one of its name holds, none of them tells."""
+    session.run(f"UPDATE {loads_table(place.schema)} SET state = NULL WHERE target = $1", place.shown)
 
 
 def read_state(session: Session, schema: str, key: str) -> str | None:

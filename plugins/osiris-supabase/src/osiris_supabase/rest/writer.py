@@ -151,6 +151,8 @@ class RestWriter:
             raise DriverError("OSR-SUPA-129", f"'{stage.target}': {rows} rows were staged, {sent.rows} were sent")
         state.ctx.failpoint("supabase.before_commit_row")
         if state.notes:
+            if kept is not None:
+                kept.require_unmoved(loads.newest_state(state.client, kept.key))
             loads.note(state.client, _row(state.ctx, state.step_id, stage.target, rows, checksum, kept))
         details: dict[str, Any] = {"mode": "upsert", "way": "data api", "requests": sent.requests, "atomic": False}
         if dropped:

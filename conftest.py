@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-_SMALL_DISK = 8 << 20
+_SMALL_DISK = 32 << 20
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -75,7 +75,7 @@ def cell(record_property: Callable[[str, object], None]) -> Callable[[str, str, 
 
 @pytest.fixture
 def small_disk() -> Iterator[Callable[[Path], Path]]:
-    """Puts a disk of 8 MB on a folder, and in it a file that takes all but one: removing that makes room again."""
+    """Puts a disk of 32 MB on a folder, and in it a file that takes all but one: removing that makes room again."""
     mounted: list[Path] = []
 
     def mount(folder: Path) -> Path:

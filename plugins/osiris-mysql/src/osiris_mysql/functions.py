@@ -1,7 +1,7 @@
 """The functions a query may call: those of MySQL and MariaDB that compute a value and do nothing else.
 
-Names that the parser knows by itself need no entry. A stored function, or a loadable one, is let through only where the
-step's config names it.
+A name that only the parser knows is none of them: on this server it may be a stored function. Such a one, or a loadable
+one, is let through only where the connection names it.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ _ALLOWED: Final = """
     json_keys json_length json_loose json_merge json_merge_patch json_merge_preserve json_normalize json_object
     json_object_filter_keys json_object_to_array json_objectagg json_overlaps json_pretty json_query json_quote
     json_remove json_replace json_schema_valid json_schema_validation_report json_search json_set json_storage_free
-    json_storage_size json_type json_unquote json_valid json_value
+    json_storage_size json_table json_type json_unquote json_valid json_value
     lag last_day last_value lcase lead least left length lengthb linefromtext linefromwkb linestring
-    linestringfromtext linestringfromwkb ln locate log log10 log2 lower lpad ltrim
+    linestringfromtext linestringfromwkb ln localtime localtimestamp locate log log10 log2 lower lpad ltrim
     makedate maketime make_set max mbrcontains mbrcoveredby mbrcovers mbrdisjoint mbrequal mbrequals mbrintersects
     mbroverlaps mbrtouches mbrwithin md5 median microsecond mid min minute mlinefromtext mlinefromwkb mod month
     monthname mpointfromtext mpointfromwkb mpolyfromtext mpolyfromwkb multilinestring multilinestringfromtext

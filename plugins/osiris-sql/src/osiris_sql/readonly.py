@@ -42,6 +42,15 @@ _SAID: Final = {
     exp.NextValueFor: "NEXT VALUE FOR",
     exp.Hint: "an optimizer hint",
 }
+_RESERVED: Final = """
+    all and as between binary by case char decimal distinct div double else except exists float from having in index
+    inner intersect into is join key like limit match mod not numeric on or over partition regexp rlike select
+    straight_join then union using values varchar when where xor
+"""
+_SYNTAX: Final = frozenset(_RESERVED.split())
+"""Words before a parenthesis that call nothing: both servers reserve them, so no function has such a name unquoted."""
+_BEFORE_QUERY: Final = frozenset({"any", "some", "lateral"})
+"""Words that call nothing where a query follows: the argument of a function must stand in parentheses of its own."""
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _FIRST: Final = frozenset({"select", "with", "values", "("})
 
@@ -70,8 +79,9 @@ class Rules:
     """What a plugin lets through. ``dialect`` is ``mysql`` or ``postgres``.
 
     ``denied`` are names of functions that are refused wherever they are called, whoever allows them. ``allowed`` are
-    those let through beyond the ones that the parser knows by itself; None lets every other name through, for a plugin
-    that looks names up (:attr:`Query.calls`). ``qualified`` says whether ``schema.function(…)`` is let through at all.
+    those let through, and no other: a name that the parser knows may be a stored function on this server. None lets
+    every name through, for a plugin that looks names up (:attr:`Query.calls`). ``qualified`` says whether
+    ``schema.function(…)`` is let through at all.
     """
 
     dialect: str
@@ -118,6 +128,9 @@ def read_only(sql: str, rules: Rules, *, also: Collection[str] = ()) -> Query:
     names = frozenset(name.casefold() for name in also)
     calls = frozenset(_calls(tokens))
     _check_calls(calls, rules)
+    if rules.allowed is not None:
+        for name in _called(tokens):
+            _check_name(name, rules, names)
     _check_nodes(tree, rules, names)
     return Query(sql=text, tree=tree, calls=calls)
 
@@ -200,6 +213,59 @@ def _calls(tokens: list[Token]) -> Iterator[str]:
                 name = f"{tokens[before - 1].text}.{name}"
                 before -= 2
             yield name.casefold()
+
+
+def _called(tokens: list[Token]) -> Iterator[str]:
+    """The names of :func:`_calls` that may be functions; all but what the server's grammar takes for something else."""
+    around: list[str] = []
+    for at, token in enumerate(tokens):
+        if token.token_type == TokenType.R_PAREN:
+            around = around[:-1]
+        if token.token_type != TokenType.L_PAREN:
+            continue
+        names = list(_calls(tokens[max(at - 5, 0) : at + 1])) if at else []
+        word = _word(tokens[at - 1]) if at else ""
+        if word and not _is_syntax(tokens, at, word, around[-1] if around else ""):
+            yield names[-1]
+        around.append(word)
+
+
+def _word(token: Token) -> str:
+    """The word that a token is or ends with, in lower case; empty for marks and values."""
+    if token.token_type in (TokenType.STRING, TokenType.NUMBER) or not token.text:
+        return ""
+    if token.token_type == TokenType.IDENTIFIER:
+        return token.text.casefold()
+    return token.text.casefold().split()[-1] if re.search(r"[\w$]", token.text) else ""
+
+
+def _is_syntax(tokens: list[Token], at: int, word: str, around: str) -> bool:
+    """Whether the ``word`` before the parenthesis ``at``, which is within those of ``around``, calls nothing."""
+    before = tokens[at - 2] if at > 1 else None
+    # A quoted one is always a name, and so is one after a dot, if of a table.
+    plain = tokens[at - 1].token_type != TokenType.IDENTIFIER
+    if before is not None and before.token_type in (TokenType.R_PAREN, TokenType.STRING, TokenType.ALIAS):
+        return True  # 'columns', 'against', or an alias or type: no expression begins here
+    if plain and before is not None and before.token_type == TokenType.DOT:
+        return False
+    if plain and (word in _SYNTAX or (word == "of" and " " in tokens[at - 1].text)):
+        return True
+    if plain and word in _BEFORE_QUERY:
+        return at + 1 < len(tokens) and tokens[at + 1].text.casefold() in ("select", "with", "values", "table")
+    if around == "columns" or (around == "convert" and before is not None and before.token_type == TokenType.COMMA):
+        return True  # a type
+    return _names_query(tokens, at)
+
+
+def _names_query(tokens: list[Token], at: int) -> bool:
+    """Whether the parentheses from ``at`` list the columns of a query that WITH names."""
+    depth = 0
+    for end in range(at, len(tokens) - 2):
+        kind = tokens[end].token_type
+        depth += (kind == TokenType.L_PAREN) - (kind == TokenType.R_PAREN)
+        if not depth:
+            return tokens[end + 1].token_type == TokenType.ALIAS and tokens[end + 2].token_type == TokenType.L_PAREN
+    return False
 
 
 def _check_calls(calls: frozenset[str], rules: Rules) -> None:

@@ -146,6 +146,24 @@ def test_a_file_that_comes_goes_or_changes_makes_the_list_stale(project):
     assert [one["name"] for one in found()["tables"]] == ["b.csv"]
 
 
+def test_a_file_whose_size_and_time_were_kept_makes_the_list_stale(project):
+    file = project / "data/a.csv"
+    file.write_text("a\n1\n")
+    os.utime(file, (1e9, 1e9))
+    found()
+    file.write_text("b\n1\n")
+    os.utime(file, (1e9, 1e9))
+    again = found()
+    assert not again["cached"]
+    assert again["tables"][0]["columns"][0]["name"] == "b"
+
+
+def test_a_file_that_takes_too_long_to_look_into_ends_with_the_time(project):
+    names = ",".join(f"c{at}" for at in range(3000))
+    (project / "data/wide.csv").write_text(f"{names}\n{','.join('1' * 3000)}\n")
+    assert found("--timeout", "0.5", code=5)["error"]["code"] == "OSR-DSC-002"
+
+
 def test_an_empty_folder_and_one_that_is_not_there(project):
     assert found()["tables"] == []
     connect(project, "none")

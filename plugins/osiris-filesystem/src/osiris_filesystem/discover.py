@@ -102,8 +102,8 @@ class FolderReader:
         self._opened: list[int] = []
 
     def fingerprint(self) -> str:
-        """The files with their sizes and times of change: whatever is written shows in them."""
-        marks = [f"{path} {_mark(file)}" for path, file in self._files()]
+        """The files with what changes when they are written, or others put in their place."""
+        marks = [f"{path} {_mark(self._root, file)}" for path, file in self._files()]
         return "\n".join([str(self._root.path), *marks])
 
     def tables(self) -> Iterable[Table]:
@@ -159,8 +159,10 @@ class FolderReader:
     def _plan(self, file: InputFile, found: _Format) -> Any:
         driver, config = found.driver(), found.config(file.path)
         try:
-            return driver.plan(self._engine, self._root, [file], config)
-        except OsirisError:
+            return self._deadline.bounded(
+                lambda: driver.plan(self._engine, self._root, [file], config), self._engine.interrupt
+            )
+        except (OsirisError, TimeoutError):
             raise
         except Exception as error:
             raise driver.plan_failure(error, self._root, [file], config) from error
@@ -239,8 +241,15 @@ def _format(path: str) -> _Format | None:
     return next((found for ending, found in _FORMATS.items() if bare.endswith(ending)), None)
 
 
-def _mark(file: InputFile | DriverError) -> str:
-    return file.code if isinstance(file, DriverError) else f"{file.size} {file.changed}"
+def _mark(root: Root, file: InputFile | DriverError) -> str:
+    """Size and time of change, which can be set to anything, with what cannot: the file itself and when that was."""
+    if isinstance(file, DriverError):
+        return file.code
+    try:
+        status = root.path.joinpath(*file.parts).stat()
+    except OSError:  # gone since it was listed
+        return f"{file.size} {file.changed} -"
+    return f"{file.size} {file.changed} {status.st_ctime_ns} {status.st_dev}:{status.st_ino}"
 
 
 def _fault(error: OsirisError) -> TableFault:

@@ -79,11 +79,14 @@ def test_what_is_read_is_written_and_read_again_the_same(bench):
         "CREATE TYPE mood AS ENUM ('sad', 'ok');"
         "CREATE TABLE a (b bool, i2 int2, i4 int4, i8 int8, f4 float4, f8 float8, n numeric(38,10), big numeric, t text,"
         " v varchar(5), c char(4), by bytea, d date, ts timestamp, tz timestamptz, ti time, tt timetz, iv interval,"
-        " u uuid, j json, jb jsonb, arr int[], texts text[], m mood, ip inet, r int4range, x xml, bi varbit, pt point);"
+        " u uuid, j json, jb jsonb, arr int[], texts text[], m mood, ip inet, r int4range, x xml, bi varbit, days date[], moments timestamptz[], during tstzrange, day daterange,"
+        " nums numeric[]);"
         "INSERT INTO a SELECT true, -1, 2, 3, 1.1, 0.1, 1.5, 1e50, E'a\\\\\\n\"', 'ab', 'ab', '\\x00ff', '2024-02-29',"
         " '2024-01-01 01:02:03.000004', '2024-01-01 01:02:03.000004+05', '12:00', '12:00+02', '1 mon -1 day', "
         ' gen_random_uuid(), \'{"b":1, "a":1.10}\', \'{"b":1.10}\', \'{{1,2},{3,4}}\', \'{"a,b",NULL,"\\""}\', \'ok\','
-        " '10.0.0.1/8', '[1,5)', '<a/>', B'101', '(1,2)';"
+        " '10.0.0.1/8', '[1,5)', '<a/>', B'101', '{2024-02-29,NULL,0044-03-15 BC,infinity}',"
+        " '{2024-01-01 01:02:03.000004+05,0044-03-15 BC}', '[2024-01-01 01:02:03.5+05,infinity)', '[2024-01-01,)',"
+        " '{1.50,NaN}';"
         "INSERT INTO a DEFAULT VALUES; CREATE TABLE b (LIKE a)"
     )
     first = bench.read("extractor", table="a")
@@ -151,6 +154,66 @@ def test_a_text_that_is_no_value_of_the_column_is_refused(bench):
         bench.write("writer", "SELECT 'x' AS v", table="t", mode="append")
 
 
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("interval", "1.0000009 seconds"),
+        ("interval", "1.05 years"),
+        ("timetz", "12:00:00.1234567+00"),
+        ("timetz", "2024-01-01 12:00:00+00"),
+        ("oid", "-1"),
+        ("date[]", "{2024-01-01 12:34}"),
+        ("timestamp[]", "{2024-01-01 12:34:56+05}"),
+        ("timestamp[]", "{2024-01-01 12:34:56.1234567}"),
+        ("timestamptz[]", "{2024-01-01 12:34:56}"),
+        ("tsrange", "[2024-01-01 00:00:00.0000001,2024-01-02 00:00:00)"),
+        ("tstzrange", "[2024-01-01 00:00:00,)"),
+        ("daterange", "[2024-01-01 12:00,2024-02-01]"),
+    ],
+)
+def test_a_text_of_which_the_server_would_drop_a_part_is_refused(bench, kind, text):
+    bench.sql(f"CREATE TABLE t (v {kind})")
+    with pytest.raises(DriverError, match="column 'v': ") as caught:
+        bench.write("writer", f"SELECT '{text}' AS v", table="t", mode="append")
+    assert caught.value.code == "OSR-PG-041"
+    assert bench.sql("SELECT count(*) FROM t") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("interval", "1 year 2 mons 3 days 04:05:06.000007"),
+        ("interval", "00:00:01.5"),
+        ("timetz", "12:00:00.123456+05:30"),
+        ("oid", "4294967295"),
+        ("numeric", "1.50"),
+        ("numeric[]", "{1.50,NULL}"),
+        ("numrange", "[1.50,2.0)"),
+        ("text[]", '{a,NULL,"b c"}'),
+        ("uuid[]", "{}"),
+        ("date[]", '{2024-01-01,NULL,"0044-03-15 BC"}'),
+        ("timestamp[]", '{"2024-01-01 12:34:56.123456"}'),
+        ("timestamptz[]", '{"2024-01-01 12:34:56+00",infinity}'),
+        ("tsrange", '["2024-01-01 00:00:00","2024-01-02 00:00:00")'),
+        ("tsrange", "empty"),
+        ("tsmultirange", '{["2024-01-01 00:00:00","2024-01-02 00:00:00")}'),
+        ("daterange", "[2024-01-01,infinity)"),
+    ],
+)
+def test_a_text_as_the_server_writes_it_is_kept(bench, kind, text):
+    bench.sql(f"CREATE TABLE t (v {kind})")
+    bench.write("writer", f"SELECT '{text}' AS v UNION ALL SELECT NULL", table="t", mode="append")
+    with bench.server.connect(bench.database) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        assert connection.execute("SELECT v::text FROM t WHERE v IS NOT NULL").fetchall() == [(text,)]
+
+
+def test_a_real_is_the_same_number_as_a_double(bench):
+    bench.sql("CREATE TABLE t (v float8)")
+    bench.write("writer", "SELECT 0.1::FLOAT AS v UNION ALL SELECT 'nan'::FLOAT", table="t", mode="append")
+    assert bench.sql("SELECT v = 0.1::float4::float8 OR v = 'NaN' FROM t") == [(True,), (True,)]
+
+
 HELD = [
     ("smallint", "bigint"), ("bigint", "numeric(19,0)"), ("numeric(20,0)", "numeric"), ("numeric(5,2)", "numeric(7,3)"),
     ("numeric(18,0)", "bigint"), ("integer", "double precision"), ("real", "double precision"), ("text", "jsonb"),
@@ -160,7 +223,9 @@ HELD = [
 LOSSY = [
     ("bigint", "integer"), ("bigint", "double precision"), ("numeric(20,0)", "bigint"), ("numeric(7,2)", "numeric(7,3)"),
     ("numeric(5,2)", "integer"), ("double precision", "real"), ("text", "integer"), ("text", "date"),
-    ("text", "timestamp with time zone"), ("text", "numeric(5,2)"), ("text", "name"),
+    ("text", "timestamp with time zone"), ("text", "numeric(5,2)"), ("text", "name"), ("text", "money"),
+    ("text", "point"), ("text", "numeric(5,2)[]"), ("text", "real[]"), ("text", "double precision[]"),
+    ("text", "character varying(3)[]"), ("text", "timestamp(0) without time zone[]"), ("text", "tsvector"),
     ("timestamp without time zone", "timestamp(3) without time zone"),
     ("timestamp without time zone", "timestamp with time zone"), ("timestamp without time zone", "date"),
     ("numeric(5,2)", "real"), ("integer", "text"), ("bytea", "text"),

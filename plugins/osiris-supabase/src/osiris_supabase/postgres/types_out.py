@@ -13,6 +13,7 @@ import attrs
 
 from osiris_core.api import DriverError, quote_identifier
 from osiris_sql.rowtext import Cell, Guard, quoted
+from osiris_supabase.postgres.texts import holds_text, text_guards
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,16 +60,8 @@ _NOTED: Final[Mapping[str, str]] = {
 }
 """What a text is, as the note beside its column says."""
 
-_HOLDS_TEXT: Final = re.compile(
-    r"text|citext|character varying(\(\d+\))?|character\(\d+\)|uuid|jsonb?|xml|interval|numeric|money"
-    r"|time with time zone|bit varying|inet|cidr|macaddr8?|point|line|lseg|box|path|polygon|circle|pg_lsn|oid"
-    r"|int[48](multi)?range|num(multi)?range|ts(tz)?(multi)?range|date(multi)?range|tsvector|tsquery|.*\[\]|enum"
-)
-"""Types into which the server reads a text without changing what it says, or refuses it by name."""
-
 _WHOLE: Final[Mapping[str, int]] = {"smallint": 5, "integer": 10, "bigint": 19}
 _NUMERIC: Final = re.compile(r"numeric\((\d+),(-?\d+)\)")
-_LENGTH: Final = re.compile(r"character(?: varying)?\((\d+)\)")
 _BEFORE_CHRIST: Final = r"regexp_replace(CAST({0} AS VARCHAR), '^(\S+) \(BC\)(.*)$', '\1\2 BC')"
 _NO_NANOSECONDS: Final = "has a part below microseconds, which PostgreSQL cannot hold"
 _TEXTS: Final[Mapping[str, str]] = {
@@ -87,7 +80,6 @@ _FINER: Final[Mapping[str, str]] = {
     "timestamptz_ns": "{0}::TIMESTAMPTZ::TIMESTAMPTZ_NS <> {0}",
     "time_ns": "{0}::TIME::TIME_NS <> {0}",
 }
-_NUL: Final = "contains({0}, chr(0))"
 
 
 @attrs.frozen(kw_only=True)
@@ -119,15 +111,15 @@ def source_of(name: str, kind: Any, note: str | None) -> Source:
 def cell_of(source: Source, target: str) -> Cell:
     """How the column is written for a column of type ``target``."""
     name = quote_identifier(source.name)
-    guards = []
     if source.kind in ("varchar", "enum"):
-        guards.append(Guard(_NUL.format(name), "has a NUL character, which PostgreSQL cannot hold"))
-        if (length := _LENGTH.fullmatch(target)) is not None:
-            guards.append(Guard(f"length({name}) > {length[1]}", f"is longer than {length[1]} characters"))
-        return Cell(column=source.name, text=quoted(source.name), guards=tuple(guards))
+        return Cell(column=source.name, text=quoted(source.name), guards=text_guards(source.name, target))
+    guards = []
     if source.kind in _FINER:
         guards.append(Guard(_FINER[source.kind].format(name), _NO_NANOSECONDS))
-    text = _TEXTS.get(source.kind, "CAST({0} AS VARCHAR)").format(name)
+    text = _TEXTS.get(source.kind, "CAST({0} AS VARCHAR)")
+    if source.kind == "float" and target == "double precision":
+        text = "CAST({0}::DOUBLE AS VARCHAR)"  # the digits of a real are too few for the same number as a double
+    text = text.format(name)
     return Cell(column=source.name, text=text, guards=tuple(guards))
 
 
@@ -138,7 +130,7 @@ def holds(source: str, target: str) -> bool:
     if source in _WHOLE or _NUMERIC.fullmatch(source):
         return _holds_number(source, target)
     if source == "text":
-        return _HOLDS_TEXT.fullmatch(target) is not None
+        return holds_text(target)
     return target in _WIDER.get(source, ())
 
 

@@ -6,15 +6,19 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from osiris_core.errors import InvalidInput
+from osiris_core.errors import DriverError, InvalidInput
 from osiris_core.oml.incremental import is_incremental
+from osiris_core.run.cursors import canonical, order
 from osiris_core.run.units import WRITE, consumers_of
 
 if TYPE_CHECKING:
     from osiris_core.compile.manifest import Manifest
+    from osiris_core.run.cursors import Kind
+    from osiris_core.spec.tables import Window
 
 APPEND: Final = "append"
 OPTION: Final = "OSR-RUN-072"
+NO_CURSOR: Final = "OSR-RUN-083"
 
 
 @attrs.frozen(kw_only=True)
@@ -58,6 +62,27 @@ def check_bounds(manifest: Manifest, bounds: Bounds) -> None:
                 f"{option}: '{writer}' appends, so the rows of '{extract}' that are there already would be there twice",
                 hint="write with 'mode: upsert' or 'delete_insert'; or empty the table and `osiris state reset`",
             )
+
+
+def window_of(kind: Kind, window: Window, *, given: bool) -> tuple[str | None, str | None]:
+    """The bounds of ``window`` as values of ``kind``. Raises InvalidInput when there is none between bounds that are
+    ``given`` with the command, or they are none; DriverError when what the pipeline says is none.
+    """
+    bounds = []
+    for text in (window.lower, window.upper):
+        try:
+            bounds.append(None if text is None else canonical(kind, text))
+        except ValueError as error:
+            message = f"'{text:.100}' is no value of the cursor '{window.cursor}' ({kind}): {error}"
+            raise (InvalidInput(OPTION, message) if given else DriverError(NO_CURSOR, message)) from error
+    lower, upper = bounds
+    if lower is not None and upper is not None and order(kind, lower) >= order(kind, upper):
+        raise InvalidInput(
+            OPTION,
+            f"--until {window.upper} is not after {window.lower}, where reading begins: no row is between them",
+            hint="the rows read are since <= cursor < until",
+        )
+    return lower, upper
 
 
 def incremental_pairs(manifest: Manifest) -> dict[str, str]:

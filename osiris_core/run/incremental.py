@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from osiris_core.errors import DriverError, InvalidInput
+from osiris_core.errors import DriverError
 from osiris_core.oml.destination import destination_of
-from osiris_core.run.bounds import APPEND, OPTION, Bounds, incremental_pairs
+from osiris_core.run.bounds import APPEND, Bounds, incremental_pairs, window_of
 from osiris_core.run.cursor_state import CursorState, read_text, source_of, state_key
 from osiris_core.run.cursors import before, canonical, later
 from osiris_core.run.events import IncrementalRead, IncrementalStarted, StateCommitted
@@ -148,7 +148,8 @@ class IncrementalExtract:
                 ) from error
         window = Window(cursor=config.cursor, lower=lower, upper=bounds.until)
         if state is not None and state.kind is not None and bounds.backfill:
-            window = attrs.evolve(window, lower=self._typed(state, lower), upper=self._typed(state, bounds.until))
+            lower, upper = window_of(state.kind, window, given=True)
+            window = attrs.evolve(window, lower=lower, upper=upper)
         return Began(window=window, origin=origin, state=state, text=text)
 
     def watch(self, source: Batches, ctx: StepContext) -> Watched:
@@ -176,6 +177,7 @@ class IncrementalExtract:
                 )
             if wanted.keys and wanted.known and before_ is not None and meter.forms != before_.forms:
                 raise self._changed(self._other_forms(before_.forms, meter.forms))
+            meter.expect(*window_of(meter.kind, began.window, given=began.origin == "backfill"))
         except BaseException:
             meter.close()
             raise
@@ -319,16 +321,6 @@ class IncrementalExtract:
             else "`osiris run --full-refresh` reads everything again; `osiris state set` says where to go on from"
         )
         return DriverError(_CHANGED, f"the state of '{self.extract.id}' does not fit any more: {why}", hint=hint)
-
-    def _typed(self, state: CursorState, text: str | None) -> str | None:
-        if text is None or state.kind is None:
-            return text
-        try:
-            return canonical(state.kind, text)
-        except ValueError as error:
-            raise InvalidInput(
-                OPTION, f"'{text}' is no value of the cursor '{self.config.cursor}' ({state.kind}): {error}"
-            ) from error
 
 
 def plan_incremental(

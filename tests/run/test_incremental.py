@@ -544,6 +544,35 @@ def test_a_bound_that_is_no_value_of_the_cursor(ledger):
     assert error.exit_code == 2
 
 
+@pytest.mark.parametrize("loaded", [True, False])
+@pytest.mark.parametrize(
+    ("bounds", "words"),
+    [
+        (Bounds(since="March"), "'March' is no value of the cursor 'ts' (date)"),
+        (Bounds(until="2026-13-45"), "'2026-13-45' is no value"),
+        (Bounds(since=""), "'' is no value"),
+        (Bounds(since="2026-03-02", until="2026-03-01"), "--until 2026-03-01 is not after 2026-03-02"),
+    ],
+)
+def test_bounds_that_no_row_can_be_between(ledger, loaded, bounds, words):
+    ledger.mode, ledger.incremental = "upsert", {"cursor": "ts"}
+    ledger.make("DATE", (1, "2026-03-01", "a"))
+    if loaded:
+        ledger.loaded()
+    error = ledger.refused("OSR-RUN-072", bounds=bounds)
+    assert words in error.message
+    assert error.exit_code == 2
+
+
+@pytest.mark.parametrize(("old", "value", "new"), [("DATE", "2026-03-01", "INTEGER"), ("VARCHAR", "abc", "DATE")])
+def test_a_cursor_of_another_kind_is_named_before_its_bounds_are_read(ledger, old, value, new):
+    ledger.mode, ledger.incremental = "upsert", {"cursor": "ts"}
+    ledger.make(old, (1, value, "a"))
+    ledger.loaded()
+    ledger.make(new)
+    assert "and are of the kind" in ledger.refused("OSR-RUN-080").message
+
+
 def test_what_a_backfill_and_a_full_refresh_are_refused(ledger):
     ledger.make("INTEGER", (1, 1, "a"))
     for bounds, option in ((Bounds(full_refresh=True), "--full-refresh"), (Bounds(until="1"), "--until")):

@@ -88,6 +88,7 @@ class CursorMeter:
         self._at = [_position(schema, name, wanted.step) for name in (wanted.window.cursor, *wanted.keys)]
         self._connection = trusted_connection(resources)
         self._positions = Array([], DataType.int64())
+        self._bounds: tuple[str | None, str | None] = (None, None)
         self._kept = 0
         self._limit = _PRUNE
         try:
@@ -95,6 +96,10 @@ class CursorMeter:
         except BaseException:
             self.close()
             raise
+
+    def expect(self, lower: str | None, upper: str | None) -> None:
+        """Refuse rows that are not between these values of the cursor, in their one form."""
+        self._bounds = (None if lower is None else self._not_below(lower), upper)
 
     def close(self) -> None:
         """Let go of the engine; safe to call more than once."""
@@ -164,8 +169,6 @@ class CursorMeter:
         self._value = ("unhex({})" if self.kind is Kind.BINARY else f"CAST({{}} AS {self._type})").format
         self._read_again = f"($since IS NULL OR c0 >= {self._value('$since')})"
         self._not_below = partial(not_below, kind)
-        lower, upper = self._bound(self._wanted.window.lower), self._bound(self._wanted.window.upper)
-        self._bounds = (None if lower is None else self._not_below(lower), upper)
         if not self._wanted.keys:
             return
         self.forms = tuple(_FORMS.get(one.id, str(one)) if str(one) != "JSON" else "JSON" for one in kinds)
@@ -196,15 +199,6 @@ class CursorMeter:
                 hint="leave 'lag' out, or use a cursor of numbers, dates or times",
             )
         return found
-
-    def _bound(self, text: str | None) -> str | None:
-        if text is None:
-            return None
-        try:
-            return canonical(self.kind, text)
-        except ValueError as error:
-            name = self._wanted.window.cursor
-            raise DriverError(_NO_CURSOR, f"'{text:.100}' is no value of the cursor '{name}': {error}") from error
 
     def _columns(self, batch: RecordBatch) -> Table:
         """The cursor, the keys and each row's position, as a table that DuckDB can read."""

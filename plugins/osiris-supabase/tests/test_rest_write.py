@@ -378,3 +378,35 @@ def test_rows_of_one_table_arrive_in_another_as_they_were(rest):
     rest.write_stream("writer", table, mode="upsert", table="u", primary_key=["id"])
     differ = "SELECT count(*) FROM t AS x FULL JOIN u AS y USING (id) WHERE x::text IS DISTINCT FROM y::text"
     assert rest.sql(differ) == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "texts"),
+    [
+        ("uuid", ["A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11", "{a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11}"]),
+        ("numeric", ["1", "1.0", "+01.", " 1.00 "]),
+        ("numeric", ["0", "-0.0", "00", ".0"]),
+        ("numeric", ["-10", "-010.0"]),
+        ("char(4)", ["a", "a  "]),
+    ],
+)
+def test_texts_that_are_one_key_on_the_server_are_one_key(rest, kind, texts):
+    rest.make(f"CREATE TABLE t (id {kind} PRIMARY KEY, n int)")
+    rows = " UNION ALL ".join(f"SELECT '{text}' AS id, {at} AS n" for at, text in enumerate(texts))
+    fails(rest, "OSR-SUPA-125", rows)
+    rest.upsert(rows, on_duplicate="last")
+    assert rest.sql("SELECT n FROM t") == [(len(texts) - 1,)]
+
+
+def test_texts_that_are_different_keys_stay_different(rest):
+    rest.make("CREATE TABLE t (id numeric PRIMARY KEY)")
+    rest.upsert("SELECT unnest(['1', '10', '100', '0.1', '0.01', '-1', '-0.1', '1000.5']) AS id")
+    assert rest.sql("SELECT count(*) FROM t") == [(8,)]
+    fails(rest, "OSR-SUPA-117", "SELECT '1e3' AS id")
+
+
+@pytest.mark.parametrize("kind", ["inet", "interval", "jsonb"])
+def test_a_text_is_no_key_where_it_is_not_known_which_are_the_same(rest, kind):
+    rest.make(f"CREATE TABLE t (id {kind} PRIMARY KEY)")
+    fails(rest, "OSR-SUPA-115", "SELECT '1' AS id")
+    assert rest.sql("SELECT count(*) FROM t") == [(0,)]

@@ -11,11 +11,11 @@ import attrs
 import duckdb
 from arro3.core import Schema, Table
 
-from osiris_core.api import DriverError, quote_identifier
+from osiris_core.api import DriverError, InvalidInput, quote_identifier
 from osiris_supabase.rest.types import written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from osiris_core.api import Column, Dataset, DriverContext, LoadPlan
 
@@ -27,6 +27,18 @@ _CONFIG: Final[dict[str, Any]] = {
     "threads": 1,
 }
 _FETCH: Final = 500
+_TEXTS: Final = ("VARCHAR", "UUID", "JSON")
+_NUMBER: Final = r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)\s*"
+_BARE_NUMBER: Final = (
+    r"regexp_replace(CASE WHEN contains({0}, '.') THEN rtrim(rtrim(trim({0}), '0'), '.') ELSE trim({0}) END, "
+    r"'^([+-]?)0*', '\1')"
+)
+_KEYS: Final[Mapping[str, str]] = {
+    "uuid": "lower(regexp_replace(CAST({0} AS VARCHAR), '[-{{}}]', '', 'g'))",
+    "character": "rtrim({0}, ' ')",
+    "numeric": f"regexp_replace(ltrim({_BARE_NUMBER}, '+'), '^-?$', '0')",
+}
+"""By the type of a key's column: SQL that gives the same for texts that are one value there."""
 
 
 @attrs.frozen(kw_only=True)
@@ -54,6 +66,7 @@ class Staging:
     """A DuckDB file in the step's scratch folder."""
 
     def __init__(self, ctx: DriverContext, plan: LoadPlan, key: Sequence[str], *, target: str) -> None:
+        refuse_keys(plan, key, target=target)
         self._ctx = ctx
         self._target = target
         self._key = tuple(key)
@@ -174,8 +187,8 @@ class Staging:
             pieces.append(f"{name} || coalesce({value}, 'null')")
         line = "'{' || " + " || ',' || ".join(pieces) + " || '}'"
         listed = ", ".join(quote_identifier(ours.name) for ours, _ in self._pairs)
-        source = {theirs.name: ours.name for ours, theirs in self._pairs}
-        keys = ", ".join(f"{quote_identifier(source[name])} AS k{at}" for at, name in enumerate(self._key))
+        source = {theirs.name: (ours, theirs) for ours, theirs in self._pairs}
+        keys = ", ".join(f"{_keyed(*source[name])} AS k{at}" for at, name in enumerate(self._key))
         return f"{line} AS line, hash({listed}) AS hashed, {keys}"
 
     def _refuse_values(self, cursor: Any) -> None:
@@ -185,6 +198,9 @@ class Staging:
             name = quote_identifier(ours.name)
             if str(ours.type) in ("VARCHAR", "JSON"):
                 tests.append((ours, f"contains({name}, chr(0))", "a NUL character, which PostgreSQL cannot hold"))
+            if theirs.name in self._key and theirs.type == "numeric" and str(ours.type) == "VARCHAR":
+                bad = f"NOT regexp_full_match({name}, {_literal(_NUMBER)})"
+                tests.append((ours, bad, "a key that is no number in plain digits"))
             if str(theirs.type) in ("json", "jsonb"):
                 tests.append(
                     (ours, f"NOT json_valid({name})", f"text that is no JSON, for a column of type {theirs.type}")
@@ -211,6 +227,25 @@ class Staging:
     def _failure(self, error: Exception) -> DriverError:
         said = str(error).strip().split("\n")[0]
         return DriverError("OSR-SUPA-130", f"staging the rows for '{self._target}': {said}")
+
+
+def refuse_keys(plan: LoadPlan, key: Sequence[str], *, target: str) -> None:
+    """Refuse a text as key of a column of which it is not known which texts the server takes as one key."""
+    for ours, theirs in plan.pairs:
+        text = str(ours.type) in _TEXTS and theirs.type not in ("text", "character varying", *_KEYS)
+        if text and theirs.name in key:
+            raise InvalidInput(
+                "OSR-SUPA-115",
+                f"'{target}': the primary_key '{theirs.name}' is text that becomes {theirs.type}, of which different "
+                "texts may be one key",
+                where="primary_key",
+            )
+
+
+def _keyed(ours: Column, theirs: Column) -> str:
+    """A key as the server compares it: the same for different texts that are one value there."""
+    name = quote_identifier(ours.name)
+    return _KEYS.get(str(theirs.type), "{0}").format(name) if str(ours.type) in _TEXTS else name
 
 
 def _literal(text: str) -> str:

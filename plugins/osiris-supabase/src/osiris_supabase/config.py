@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from osiris_core.api import Incremental, Problem, TableWriter, check_table_name, config, field
+from osiris_supabase.connection import check_length
 
 Value = str | int | float | bool | None
 """What can be bound to a placeholder; a date or decimal is bound as text and cast in the SQL."""
@@ -52,6 +53,8 @@ class Extractor:
 
     def check(self) -> Iterable[Problem]:
         """Either a query or a table, and nothing that belongs to the other."""
+        yield from check_length(("table",), self.table)
+        yield from check_length(("schema",), self.schema)
         if (self.query is None) == (self.table is None):
             yield Problem(
                 field=() if self.query is None else ("table",),
@@ -91,6 +94,10 @@ class Writer(TableWriter):
         """Keys exactly where the mode needs them, and a table that is not Osiris's own."""
         yield from super().check()
         yield from check_table_name(self.table)
+        yield from check_length(("table",), self.table)
+        yield from check_length(("schema",), self.schema)
+        for role in self.grants or ():
+            yield from check_length(("grants",), role)
         if not self.create_if_missing:
             for name, given in (("grants", self.grants is not None), ("enable_rls", self.enable_rls)):
                 if given:

@@ -14,6 +14,7 @@ LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 _LOCK_SECONDS: Final = 60.0
 _IDENTIFIER: Final = r"[^\x00-\x1f\x7f]{1,63}"
+_LONGEST: Final = 63
 _HOST: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9A-Fa-f:]+")
 
 
@@ -92,6 +93,7 @@ class SupabaseConnection:
         if (self.url is None) != (self.key is None):
             name, other = ("key", "url") if self.key is None else ("url", "key")
             yield Problem(field=(other,), message=f"'{other}' needs '{name}' beside it: the Data API takes both")
+        yield from check_length(("schema",), self.schema)
         if self.dsn is None and self.url is None and self.key is None:
             yield Problem(
                 message="give 'dsn' (the database), or 'url' and 'key' (the Data API)",
@@ -111,6 +113,12 @@ class SupabaseConnection:
             yield Problem(field=("tls",), message=f"'tls: {self.tls}' needs 'ca_file'")
         if self.ca_file is not None and self.tls in ("disable", "require"):
             yield Problem(field=("ca_file",), message=f"'ca_file' is not looked at with 'tls: {self.tls}'")
+
+
+def check_length(path: tuple[str, ...], name: str | None) -> Iterable[Problem]:
+    """A problem with a name of which PostgreSQL would keep a part only, which may be the name of something else."""
+    if name is not None and len(name.encode()) > _LONGEST:
+        yield Problem(field=path, message=f"'{name}' is longer than the {_LONGEST} bytes that PostgreSQL keeps")
 
 
 def _wrong_url(text: str) -> str | None:

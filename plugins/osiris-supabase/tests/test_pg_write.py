@@ -381,3 +381,40 @@ def test_a_database_that_says_nothing_of_its_texts_is_refused(tmp_path, postgres
             use()
         assert caught.value.code == "OSR-PG-007"
     postgres_server.execute("DROP DATABASE osiris_ascii WITH (FORCE)")
+
+
+@pytest.mark.parametrize("component", ["writer", "extractor"])
+@pytest.mark.parametrize("field", ["table", "schema"])
+def test_a_name_is_measured_in_bytes_since_the_server_cuts_it(bench, component, field):
+    kept = "é" * 31 + "x"
+    mode = {"mode": "replace"} if component == "writer" else {}
+    with pytest.raises(AssertionError, match="longer than the 63 bytes"):
+        bench.configured(component, {"table": "t", **mode, field: f"{kept}_archive"})
+    assert bench.configured(component, {"table": "t", **mode, field: kept}) is not None
+
+
+def test_the_schema_of_a_connection_is_measured_in_bytes(bench):
+    with pytest.raises(AssertionError, match="longer than the 63 bytes"):
+        bench.use(schema="é" * 40)
+
+
+def test_upsert_of_nothing_but_a_key_that_the_server_makes(bench):
+    bench.sql("CREATE TABLE t (id int4 GENERATED ALWAYS AS IDENTITY PRIMARY KEY); INSERT INTO t DEFAULT VALUES")
+    bench.write("writer", "SELECT unnest([1, 2]) AS id", table="t", mode="upsert", **KEY)
+    assert bench.sql("SELECT id FROM t ORDER BY 1") == [(1,), (2,)]
+    assert published(bench) == {"rows": 2, "inserted": 1, "updated": 1, "deleted": 0}
+
+
+def test_a_transaction_of_a_writer_does_not_stay_idle_for_ever(bench):
+    from osiris_supabase.postgres.begin import begin
+    from osiris_supabase.postgres.stage import writing_session
+
+    bench.use(host="127.0.0.1", stall_timeout=90.0)
+    session = writing_session(bench.context("writer"))
+    try:
+        begin(session, bench.connection, read_only=False)
+        names = ("idle_in_transaction_session_timeout", "tcp_keepalives_idle", "tcp_keepalives_count")
+        shown = ", ".join(f"current_setting('{name}')" for name in names)
+        assert session.rows(f"SELECT {shown}") == [("90s", "30", "3")]
+    finally:
+        session.close()

@@ -210,12 +210,15 @@ class Load:
 
     def _insert_or_update(self, keys: Sequence[str]) -> tuple[int, int]:
         names, table = self._names(), self._place.quoted
-        settings = ", ".join(f"{name} = EXCLUDED.{name}" for name in self._settable(keys) or _quoted(keys))
+        settings = ", ".join(f"{name} = EXCLUDED.{name}" for name in self._settable(keys))
         statement = (
             f"INSERT INTO {table} ({names}) OVERRIDING SYSTEM VALUE SELECT {names} FROM {_STAGE} "
-            f"ON CONFLICT ({_listed(keys)}) DO UPDATE SET {settings}"
+            f"ON CONFLICT ({_listed(keys)}) DO {f'UPDATE SET {settings}' if settings else 'NOTHING'}"
         )
         assert self._target is not None
+        if not settings:
+            inserted = self._session.run(statement)
+            return inserted, self._matched(keys) - inserted
         if self._target.kind != "r":  # the row's own system columns are out of reach there
             known = self._matched(keys)
             return self._session.run(statement) - known, known
@@ -231,8 +234,10 @@ class Load:
         # Nobody else may add a row of a key between the two statements; readers go on.
         self._session.run(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
         known = self._matched(keys)
-        settings = ", ".join(f"{name} = s.{name}" for name in self._settable(keys) or _quoted(keys))
-        updated = self._session.run(f"UPDATE {table} AS t SET {settings} FROM {_STAGE} AS s WHERE {same}")
+        settings = ", ".join(f"{name} = s.{name}" for name in self._settable(keys))
+        updated = known
+        if settings:
+            updated = self._session.run(f"UPDATE {table} AS t SET {settings} FROM {_STAGE} AS s WHERE {same}")
         if updated != known:
             raise DriverError(
                 "OSR-PG-037",

@@ -37,8 +37,10 @@ class Select:
 
     sql: str
     columns: tuple[ColumnPlan, ...]
-    guarded: bool = False
-    """Whether row level security decides which rows of the table this role sees."""
+    guarded: bool | None = None
+    """Whether row level security decides which rows of the table this role sees; None for a query, of which it is not
+    known.
+    """
 
     def copy(self) -> str:
         """The statement that sends its rows."""
@@ -79,9 +81,9 @@ def make_select(
     return Select(sql=sql, columns=_columns(session, sql, config, what), guarded=_guarded(session, config, schema))
 
 
-def _guarded(session: Session, config: Extractor, schema: str) -> bool:
+def _guarded(session: Session, config: Extractor, schema: str) -> bool | None:
     if config.table is None:
-        return False
+        return None
     name = f"{quote_identifier(schema)}.{quote_identifier(config.table)}"
     return session.rows("SELECT pg_catalog.row_security_active($1::regclass)", name) == [("t",)]
 

@@ -12,6 +12,7 @@ done.
 
 from __future__ import annotations
 
+import re
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
@@ -30,6 +31,7 @@ STAGE: Final = "_osiris_stage_"
 NEW: Final = "_osiris_new_"
 OLD: Final = "_osiris_old_"
 _PREFIXES: Final = (STAGE, NEW, OLD)
+_TOKEN: Final = re.compile("[0-9a-f]{24}")
 _SLICE_SECONDS: Final = 2
 
 LEFT_HINT: Final = (
@@ -260,11 +262,13 @@ def _tokens(session: Session) -> dict[str, str | None]:
     found: dict[str, str | None] = {}
     rows: Any = session.run(
         "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() "
-        f"AND ({' OR '.join(f'LEFT(TABLE_NAME, {len(prefix)}) = {text(prefix)}' for prefix in _PREFIXES)})",
+        f"AND ({' OR '.join(f'BINARY LEFT(TABLE_NAME, {len(prefix)}) = {text(prefix)}' for prefix in _PREFIXES)})",
         "looking for what dead loads left",
     )
     for (name,) in rows:
-        found[str(name).rpartition("_")[2]] = None
+        token = next(str(name).removeprefix(prefix) for prefix in _PREFIXES if str(name).startswith(prefix))
+        if _TOKEN.fullmatch(token):  # another name is of a table that somebody else made
+            found[token] = None
     if has_loads(session):
         for token, load_id in session.run(f"SELECT token, load_id FROM {LOADS} WHERE status = 'prepared'", _WHAT):
             found[str(token)] = str(load_id)

@@ -481,16 +481,17 @@ def test_only_what_dead_loads_left_is_removed(bench):
     seed(bench)
     driver = bench.driver("writer")
     config = bench.configured("writer", {"table": "t", "mode": "append"})
+    theirs = ["_osiris_stagecraft", "_osiris_old_backup", "_osiris_new_2024", f"_osiris_old_{'dead' * 6}_kept"]
     alive = driver.begin(step_id="step", config=config, schema=schema(NEW), ctx=bench.context("writer"))
     receipt = driver.write(alive, 0, Rows(NEW))
     bench.sql(
-        "CREATE TABLE _osiris_stage_dead (i INT)",
-        "CREATE TABLE _osiris_new_dead2 (i INT)",
-        "CREATE TABLE _osiris_stagecraft (i INT)",
+        f"CREATE TABLE _osiris_stage_{'dead' * 6} (i INT)",
+        f"CREATE TABLE _osiris_new_{'beef' * 6} (i INT)",
+        *(f"CREATE TABLE {name} (i INT)" for name in theirs),
     )
     bench.write("writer", "SELECT 1 AS a", table="other", mode="replace")
     stage = alive.state.landing
-    assert bench.tables() == sorted(["_osiris_loads", stage, "_osiris_stagecraft", "other", "t"])
+    assert bench.tables() == sorted(["_osiris_loads", stage, *theirs, "other", "t"])
     driver.publish(alive, [receipt])
     driver.abort(alive)
     assert bench.content(order="1, 2") == AFTER["append"]
@@ -681,3 +682,28 @@ def test_delete_insert_deletes_no_rows_of_keys_that_only_collate_alike(bench, de
     sql = "SELECT * FROM (VALUES ('a', 8), ('a', 9), (NULL, 10)) t(k, v)"
     bench.write("writer", sql, table="t", mode="delete_insert", replace_keys=["k"])
     assert bench.content(order="v") == [*sorted(kept, key=lambda row: row[1]), ("a", 8), ("a", 9), (None, 10)]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_engines_that_may_keep_rows_elsewhere_are_refused_by_name(bench, mode):
+    bench.sql(
+        "CREATE TABLE t (id INT NOT NULL, name VARCHAR(50) NOT NULL) ENGINE=CSV", "INSERT INTO t VALUES (1, 'old')"
+    )
+    assert "csv" in refused(bench, NEW, "OSR-MYSQL-058", **MODES[mode])
+
+
+@pytest.mark.parametrize("engine", ["MyISAM", "Aria", "MEMORY"])
+def test_replace_exchanges_tables_of_engines_without_transactions(bench, engine):
+    bench.sql(f"CREATE TABLE t (id INT, name VARCHAR(50)) ENGINE={engine}", "INSERT INTO t VALUES (1, 'old')")
+    bench.write("writer", NEW, table="t", mode="replace")
+    assert bench.content() == [(2, "new"), (3, "new")]
+
+
+def test_names_that_only_german_takes_for_one_are_two(bench):
+    bench.sql("CREATE TABLE t (id INT, `straße` INT, `strasse` INT)", "INSERT INTO t VALUES (0, 1, 2)")
+    assert [tuple(row) for row in bench.rows("extractor", table="t", columns=["straße"])] == [(1,)]
+    sql = "SELECT 1 AS id, 5 AS strasse"
+    bench.write("writer", sql, table="t", mode="append", on_schema_change="ignore")
+    assert bench.content() == [(0, 1, 2), (1, None, 5)]
+    bench.write("writer", 'SELECT 2 AS id, 5 AS strasse, 6 AS "STRAße"', table="t", mode="append")
+    assert bench.content()[-1] == (2, 6, 5)

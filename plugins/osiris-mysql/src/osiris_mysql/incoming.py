@@ -47,12 +47,12 @@ def _refuse_names(names: Sequence[str], target: str) -> None:
 def _name_problems(names: Sequence[str]) -> Iterator[str]:
     seen: dict[str, str] = {}
     for name in names:
-        if name.casefold() in seen:
-            yield f"the columns '{seen[name.casefold()]}' and '{name}', which are one name"
-        seen[name.casefold()] = name
+        if name.lower() in seen:
+            yield f"the columns '{seen[name.lower()]}' and '{name}', which are one name"
+        seen[name.lower()] = name
         if not name or "\0" in name or name.endswith(" ") or len(name) > 64:
             yield f"the column '{name}', whose name MySQL does not take"
-        if name.casefold() in (PART, ROW):
+        if name.lower() in (PART, ROW):
             yield f"the column '{name}', a name kept for Osiris's own columns"
 
 

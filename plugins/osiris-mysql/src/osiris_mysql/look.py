@@ -45,8 +45,8 @@ def swaps(config: Writer, look: Look) -> bool:
 
 def key_pairs(config: Writer, look: Look) -> tuple[Pair, ...]:
     """The key columns."""
-    pairs = {pair.target.casefold(): pair for pair in look.pairs}
-    return tuple(pairs[key.casefold()] for key in config.primary_key or config.replace_keys or ())
+    pairs = {pair.target.lower(): pair for pair in look.pairs}
+    return tuple(pairs[key.lower()] for key in config.primary_key or config.replace_keys or ())
 
 
 def stage_statement(name: str, look: Look) -> str:

@@ -72,8 +72,8 @@ def part_conditions(session: Session, part: Mapping[str, Any]) -> list[str]:
 def _column(session: Session, target: str, config: MySQLExtractor, what: str) -> tuple[str, str]:
     """The column's own name, and how its values are written."""
     wanted = str(config.partition_on)
-    shown = {row[0].casefold(): row for row in session.run(f"SHOW COLUMNS FROM {target}", what)}
-    row = shown.get(wanted.casefold())
+    shown = {row[0].lower(): row for row in session.run(f"SHOW COLUMNS FROM {target}", what)}
+    row = shown.get(wanted.lower())
     if row is None:
         raise DriverError("OSR-MYSQL-020", f"table '{config.table}' has no column '{wanted}'")
     column, type_ = str(row[0]), str(row[1])
@@ -81,7 +81,7 @@ def _column(session: Session, target: str, config: MySQLExtractor, what: str) ->
     if kind is None:
         raise DriverError("OSR-MYSQL-028", f"column '{column}' of table '{config.table}' is a {type_}")
     indexes = session.run(f"SHOW INDEX FROM {target}", what)
-    if not any(row[3] == 1 and str(row[4]).casefold() == column.casefold() and row[7] is None for row in indexes):
+    if not any(row[3] == 1 and str(row[4]).lower() == column.lower() and row[7] is None for row in indexes):
         raise DriverError(
             "OSR-MYSQL-028",
             f"no index of table '{config.table}' begins with column '{column}'",

@@ -171,8 +171,8 @@ class Publisher:
                 f"'{self._config.table}' has {matched} rows for {updated} values of the primary_key "
                 f"({', '.join(self._keys)})",
             )
-        keys = {key.casefold() for key in self._keys}
-        rest = [name for name in self._columns if name.casefold() not in keys]
+        keys = {key.lower() for key in self._keys}
+        rest = [name for name in self._columns if name.lower() not in keys]
         if rest and updated:
             settings = ", ".join(f"t.{ident(name)} = s.{ident(name)}" for name in rest)
             self._change(f"UPDATE {joined} SET {settings}")

@@ -52,15 +52,15 @@ def _table_query(session: Session, config: MySQLExtractor, extra: Sequence[str])
     what = f"reading table '{config.table}'"
     target = f"{name(database)}.{name(config.table)}"
     shown = session.run(f"SHOW COLUMNS FROM {target}", what)
-    known = {row[0].casefold(): row for row in shown}
+    known = {row[0].lower(): row for row in shown}
     if config.columns is None:
         wanted = [row for row in shown if "INVISIBLE" not in row[5].upper()]
     else:
-        missing = [one for one in config.columns if one.casefold() not in known]
+        missing = [one for one in config.columns if one.lower() not in known]
         if missing:
             listed = ", ".join(f"'{row[0]}'" for row in shown)
             raise DriverError("OSR-MYSQL-020", f"table '{config.table}' has no column '{missing[0]}'; it has {listed}")
-        wanted = [known[one.casefold()] for one in config.columns]
+        wanted = [known[one.lower()] for one in config.columns]
     kinds = {row[0]: re.split(r"\W", row[1].upper(), maxsplit=1)[0] for row in wanted}
     widened = {column: kind for column, kind in kinds.items() if kind in WIDENED}
     listed = ", ".join(_selected(row[0], widened.get(row[0])) for row in wanted)

@@ -35,6 +35,9 @@ _COLUMN_FIELDS: Final = (
     "EXTRA",
 )
 _COUNTER: Final = re.compile(r" AUTO_INCREMENT=\d+")
+_TRANSACTIONAL: Final = frozenset({"innodb", "rocksdb", "tokudb", "ndbcluster"})
+_EXCHANGED: Final = frozenset({"innodb", "rocksdb", "myisam", "aria", "memory"})
+"""Engines of which a table made like another has its own rows; one of FEDERATED or CONNECT has the same remote ones."""
 _DESTRUCTIVE: Final = frozenset({"CASCADE", "SET NULL", "SET DEFAULT"})
 
 
@@ -55,9 +58,14 @@ class Table:
     columns: tuple[Column, ...]
     computed: tuple[str, ...]
     definition: str
-    transactional: bool
+    engine: str
     bound: str | None
     cascades: tuple[str, ...]
+
+    @property
+    def transactional(self) -> bool:
+        """Whether the engine has transactions."""
+        return self.engine in _TRANSACTIONAL
 
 
 def dialect(session: Session) -> Dialect:
@@ -85,11 +93,14 @@ def read_table(session: Session, name: str) -> Table | None:
     described = [dict(zip(_COLUMN_FIELDS, row, strict=True)) for row in rows]
     ((_, definition, *_),) = session.run(f"SHOW CREATE TABLE {ident(name)}", what)
     cascades, bound = _bonds(session, name, versioned=kind != "BASE TABLE", what=what)
+    engine = str(engine).lower()
+    if bound is None and engine not in _EXCHANGED:
+        bound = f"its engine is {engine}"
     return Table(
         columns=tuple(_column(row) for row in described if not _is_computed(row)),
         computed=tuple(row["COLUMN_NAME"] for row in described if _is_computed(row)),
         definition=_COUNTER.sub("", str(definition)),
-        transactional=str(engine).casefold() in ("innodb", "rocksdb", "tokudb", "ndbcluster"),
+        engine=engine,
         bound=bound,
         cascades=cascades,
     )
@@ -153,16 +164,17 @@ def make_plan(config: Writer, load: Sequence[Column], table: Table | None, words
     says what does not fit.
     """
     if table is not None:
+        _refuse_doubled(config, table)
         _refuse_computed(config, load, table)
         _refuse_unsound(config, table)
-    rules = LoadRules(codes=_CODES, holds=holds, create=lambda column: _refuse_untyped(column, words))
+    rules = LoadRules(codes=_CODES, holds=holds, create=lambda column: _refuse_untyped(column, words), fold=str.lower)
     plan = plan_load(config, load, table.columns if table else None, target=config.table, rules=rules)
-    keys = {key.casefold() for key in config.primary_key or ()} if plan.create else set()
+    keys = {key.lower() for key in config.primary_key or ()} if plan.create else set()
 
     def theirs(column: Column) -> Column:
         if isinstance(column.type, MyType):
             return column
-        shared = len(keys) if column.name.casefold() in keys else 0
+        shared = len(keys) if column.name.lower() in keys else 0
         made = created(column, collation=words.collation, keys=shared, most_scale=words.most_scale)
         return Column(column.name, made)
 
@@ -173,9 +185,21 @@ def make_plan(config: Writer, load: Sequence[Column], table: Table | None, words
     )
 
 
+def _refuse_doubled(config: Writer, table: Table) -> None:
+    """Refuse two columns whose names would be taken for one; the server compares some letters in its own way."""
+    seen: dict[str, str] = {}
+    for name in (*(column.name for column in table.columns), *table.computed):
+        if name.lower() in seen:
+            raise DriverError(
+                "OSR-MYSQL-051",
+                f"'{config.table}' has the columns '{seen[name.lower()]}' and '{name}', which look alike",
+            )
+        seen[name.lower()] = name
+
+
 def _refuse_computed(config: Writer, load: Sequence[Column], table: Table) -> None:
-    computed = {name.casefold() for name in table.computed}
-    clash = [column.name for column in load if column.name.casefold() in computed]
+    computed = {name.lower() for name in table.computed}
+    clash = [column.name for column in load if column.name.lower() in computed]
     if clash:
         named = ", ".join(f"'{name}'" for name in clash)
         raise DriverError(
@@ -187,6 +211,12 @@ def _refuse_computed(config: Writer, load: Sequence[Column], table: Table) -> No
 
 def _refuse_unsound(config: Writer, table: Table) -> None:
     swaps = config.mode == "replace" and table.bound is None
+    if not table.transactional and table.engine not in _EXCHANGED:
+        raise DriverError(
+            "OSR-MYSQL-058",
+            f"the engine of '{config.table}' is {table.engine}, which may keep its rows elsewhere or not keep them",
+            hint="load into a table of InnoDB",
+        )
     if not table.transactional and not swaps:
         raise DriverError(
             "OSR-MYSQL-058",
@@ -212,11 +242,11 @@ def create_statement(name: str, plan: LoadPlan, config: Writer, words: Dialect) 
     """CREATE TABLE for a table of the plan's columns: a primary key for 'upsert', an index for 'delete_insert'."""
     columns = [theirs for _, theirs in plan.pairs]
     lines = [f"{ident(column.name)} {column_definition(column.type)}" for column in columns]
-    by_name = {column.name.casefold(): column for column in columns}
+    by_name = {column.name.lower(): column for column in columns}
     if config.primary_key:
-        lines.append(f"PRIMARY KEY ({listed(by_name[key.casefold()].name for key in config.primary_key)})")
+        lines.append(f"PRIMARY KEY ({listed(by_name[key.lower()].name for key in config.primary_key)})")
     if config.replace_keys:
-        lines.append(key_index([by_name[key.casefold()] for key in config.replace_keys]))
+        lines.append(key_index([by_name[key.lower()] for key in config.replace_keys]))
     options = f"ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE {words.collation}"
     return f"CREATE TABLE {ident(name)} ({', '.join(lines)}) {options}"
 

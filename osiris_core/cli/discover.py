@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import click
@@ -26,6 +27,14 @@ if TYPE_CHECKING:
 _TOP = 3
 
 
+def _number(ctx: click.Context, param: click.Parameter, value: float) -> float:
+    """``value``, unless it is NaN, which passes every range."""
+    del ctx, param
+    if math.isnan(value):
+        raise click.BadParameter("nan is no number of seconds")
+    return value
+
+
 @click.command()
 @click.argument("connection", metavar="@FAMILY.ALIAS")
 @click.option("--table", "tables", metavar="NAME", multiple=True, help="Only this table, in full; may be repeated.")
@@ -40,6 +49,7 @@ _TOP = 3
 @click.option(
     "--timeout",
     type=click.FloatRange(0, 86_400, min_open=True),
+    callback=_number,
     default=60.0,
     show_default=True,
     metavar="SECONDS",
@@ -48,6 +58,7 @@ _TOP = 3
 @click.option(
     "--max-age",
     type=click.FloatRange(0),
+    callback=_number,
     default=86_400.0,
     show_default=True,
     metavar="SECONDS",

@@ -309,6 +309,13 @@ def test_a_file_that_another_process_writes(shop):
     assert [one["name"] for one in shop.found()["tables"]] == ["t"]
 
 
+@pytest.mark.parametrize("option", ["--timeout", "--max-age"])
+def test_nan_is_no_number_of_seconds(shop, option):
+    done = CliRunner().invoke(osiris, ["discover", "@duckdb.shop", option, "nan"])
+    assert done.exit_code == 2
+    assert "nan is no number of seconds" in done.output
+
+
 def test_text_for_people(shop):
     shop.sql(*SCHEMA)
     listed = shop.run("@duckdb.shop").stdout.splitlines()

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import click
 import pytest
+
+from osiris_core.cli import osiris
 
 ROOT = Path(__file__).resolve().parents[2]
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -53,6 +56,29 @@ def test_every_page_of_the_reference_is_in_llms_txt():
         for path in (ROOT / "docs" / folder).glob("*.md")
     }
     assert pages <= listed
+
+
+NOT_YET = ("roadmap.md", "adr")
+"""Pages that also speak of commands there are not."""
+
+COMMAND = re.compile(r"(?:`|^\$ |^)osiris (?P<words>[a-z][a-z-]*(?: [a-z][a-z-]*)?)(?=[^a-z-]|$)", re.MULTILINE)
+
+
+def _texts():
+    pages = [page for page in _pages() if page.suffix == ".md" and not set(NOT_YET) & set(page.parts)]
+    code = [*ROOT.glob("osiris_core/**/*.py"), *ROOT.glob("plugins/*/src/**/*.py")]
+    return sorted({*pages, *code})
+
+
+def test_commands_that_are_named_exist():
+    missing = []
+    for path in _texts():
+        for found in COMMAND.finditer(path.read_text(encoding="utf-8")):
+            name, _, below = found["words"].partition(" ")
+            at = osiris.get_command(click.Context(osiris), name)
+            if at is None or (isinstance(at, click.Group) and below and below not in at.commands):
+                missing.append(f"{path.relative_to(ROOT)}: osiris {found['words']}")
+    assert missing == []
 
 
 def test_make_targets_named_in_the_docs_exist():

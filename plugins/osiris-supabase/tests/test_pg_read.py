@@ -249,6 +249,21 @@ def test_parts_read_at_the_same_time_are_the_whole(large):
     assert sorted(row[0] for row in parts) == list(range(1, 40001))
 
 
+def test_a_part_that_fails_lets_the_snapshot_go_and_the_others_may_be_tried_again(large):
+    config = large.configured("extractor", {"table": "large"})
+    splits = large.driver("extractor").splits(config=config, count=3, ctx=large.context("extractor"))
+    held = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'osiris' AND state <> 'idle'"
+    assert large.sql(held) == [(1,)]
+    wrong = large.configured("extractor", {"table": "large", "columns": ["nothing"]})
+    for value, code, retriable in ((wrong, "OSR-PG-025", False), (config, "OSR-PG-003", True)):
+        with pytest.raises(DriverError) as caught:
+            large.driver("extractor").run_split(
+                step_id="s", config=value, split=splits[0], ctx=large.context("extractor")
+            )
+        assert (caught.value.code, caught.value.retriable) == (code, retriable)
+    assert large.sql(f"{held} AND state LIKE 'idle in%'") == [(0,)]
+
+
 @pytest.mark.parametrize("config", [{"query": "SELECT * FROM large"}, {"table": "large", "limit": 5}, {"table": "v"}])
 def test_what_is_read_as_one(large, config):
     large.sql("CREATE VIEW v AS SELECT * FROM large")
@@ -264,7 +279,9 @@ def test_row_level_security_that_hides_rows_is_recorded(orders):
     orders.sql("GRANT USAGE ON SCHEMA public TO web; GRANT SELECT ON orders TO web")
     orders.sql("ALTER TABLE orders ENABLE ROW LEVEL SECURITY")
     assert len(ids(orders)) == 4
-    assert not orders.events("supabase.read_plan")[0]["row_level_security"]
+    assert orders.events("supabase.read_plan")[0]["row_level_security"] is False
+    orders.read("extractor", query="SELECT id FROM orders")
+    assert orders.events("supabase.read_plan")[-1]["row_level_security"] is None
     orders.use(user="web", password="web")  # pragma: allowlist secret
     assert ids(orders) == []
     assert orders.events("supabase.read_plan")[0]["row_level_security"]

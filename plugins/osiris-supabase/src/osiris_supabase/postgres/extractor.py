@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from osiris_supabase.postgres.begin import begin
 from osiris_supabase.postgres.endpoint import endpoint_of
 from osiris_supabase.postgres.failures import ServerFailure
-from osiris_supabase.postgres.partition import part_condition, plan_parts, snapshot_of, taken
+from osiris_supabase.postgres.partition import given_up, part_condition, plan_parts, snapshot_of, taken
 from osiris_supabase.postgres.query import REFUSED, Select, make_select
 from osiris_supabase.postgres.reading import read_rows, schema_of
 from osiris_supabase.postgres.session import Session, open_session
@@ -72,8 +72,9 @@ class PostgresReader:
         """The rows of one range."""
         what = _what(step_id, config)
         snapshot = snapshot_of(split.spec)
-        session = reading_session(ctx)
+        session: Session | None = None
         try:
+            session = reading_session(ctx)
             with as_errors(what):
                 begin(session, ctx.connection, read_only=True, snapshot=snapshot)
                 taken(snapshot)
@@ -83,7 +84,9 @@ class PostgresReader:
                     _tell(ctx, select)
                 return {"df": read_rows(session, select, config, ctx, what)}
         except BaseException:
-            session.close()
+            given_up(snapshot)
+            if session is not None:
+                session.close()
             raise
 
 

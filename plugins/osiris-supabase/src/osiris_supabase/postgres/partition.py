@@ -8,6 +8,7 @@ read as one.
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -33,6 +34,7 @@ class _Holder:
 
     session: Session
     waiting: int
+    since: float = attrs.field(factory=time.monotonic)
 
 
 _holders: dict[str, _Holder] = {}
@@ -59,6 +61,7 @@ def plan_parts(session: Session, config: Extractor, schema: str, count: int) -> 
     session.run(f"SET LOCAL idle_in_transaction_session_timeout = '{_HELD_SECONDS}s'")
     ((snapshot,),) = session.rows("SELECT pg_catalog.pg_export_snapshot()")
     assert snapshot is not None
+    _forget_old()
     with _lock:
         _holders[snapshot] = _Holder(session, parts)
     bounds = [int(pages or 0) * part // parts for part in range(parts)]
@@ -94,3 +97,19 @@ def taken(snapshot: str) -> None:
             return
         del _holders[snapshot]
     holder.session.close()
+
+
+def given_up(snapshot: str) -> None:
+    """Let go of a snapshot of which a part has failed."""
+    with _lock:
+        holder = _holders.pop(snapshot, None)
+    if holder is not None:
+        holder.session.close()
+
+
+def _forget_old() -> None:
+    """Let go of snapshots that the server has let go of, as their parts were never read."""
+    with _lock:
+        old = [name for name, holder in _holders.items() if time.monotonic() - holder.since > _HELD_SECONDS]
+    for name in old:
+        given_up(name)

@@ -69,6 +69,9 @@ def test_a_connection_that_cannot_be_meant(config, said):
         (f"postgresql://u:{CANARY}@db/x?sslmode=prefer", "sslmode"),
         (f"postgresql://u:{CANARY}@db/x?sslmode=verify-full", "ca_file"),
         (f"postgresql://u:{CANARY}@a,b/x", "several hosts"),
+        ("postgresql://u:x@canary@db/x", "percent-encoded"),
+        ("postgresql://u:x/canary@db/x", "percent-encoded"),
+        ("postgresql://u:5432/canary@db/x", "percent-encoded"),
         (f"postgresql://u:{CANARY}%00@a/x", "control characters"),  # pragma: allowlist secret
     ],
 )
@@ -97,6 +100,8 @@ def test_what_a_dsn_says():
         ({"password": CANARY}, "OSR-PG-002", "auth"),
         ({"user": "nobody_here"}, "OSR-PG-002", "auth"),
         ({"host": "no-such-host.invalid"}, "OSR-PG-001", "network"),
+        ({"host": "no..host"}, "OSR-PG-005", "config"),
+        ({"host": f"{'a' * 64}.invalid"}, "OSR-PG-005", "config"),
     ],
 )
 def test_what_keeps_a_session_from_coming_about(bench, change, code, category):
@@ -113,6 +118,12 @@ def test_the_environment_sets_nothing(bench, monkeypatch):
     for name, value in {"PGOPTIONS": "-c search_path=nowhere", "PGTARGETSESSIONATTRS": "standby"}.items():
         monkeypatch.setenv(name, value)
     assert bench.rows("extractor", query="SELECT current_schema() AS s") == [("public",)]
+
+
+def test_libpq_has_nothing_to_say_of_a_file_of_passwords(bench, capfd):
+    bench.use(host="127.0.0.1")
+    assert bench.rows("extractor", query="SELECT 1 AS a") == [(1,)]
+    assert capfd.readouterr().err == ""
 
 
 def test_a_database_and_a_port_that_are_not_there(bench):

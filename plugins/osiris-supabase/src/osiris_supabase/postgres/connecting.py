@@ -62,6 +62,8 @@ def _addresses(endpoint: Endpoint) -> list[str | None]:
         return [None]
     try:
         found = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
+    except UnicodeError:
+        raise ConnectionUnusable("OSR-PG-005", f"'{endpoint.host}' is no name of a host") from None
     except OSError as error:
         raise ConnectionUnusable(
             "OSR-PG-001", f"'{endpoint.host}' is no known host ({error.strerror})", retriable=True

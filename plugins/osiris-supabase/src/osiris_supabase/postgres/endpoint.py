@@ -21,6 +21,8 @@ TRANSACTION_POOLER_PORT: Final = 6543
 
 _MODES: Final = ("disable", "require", "verify-ca", "verify-full")
 _OPTIONS: Final = frozenset({"sslmode", "pgbouncer", "host", "port"})
+_NO_FILE: Final = "/dev/null/none"
+"""A path at which nothing can be: libpq warns of a file of passwords that is none."""
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -58,7 +60,7 @@ class Endpoint:
             "sslmode": self.tls,
             "sslcertmode": "disable",
             "gssencmode": "disable",
-            "passfile": "/dev/null",
+            "passfile": _NO_FILE,
             "hostaddr": "",
             "options": "",
             "target_session_attrs": "any",
@@ -115,6 +117,8 @@ def _take_apart(dsn: str) -> tuple[str, int, str, str | None, str, dict[str, str
         raise _unusable("it does not begin with postgresql://")
     if "#" in dsn:
         raise _unusable("it has a '#'; in the password that is %23")
+    if dsn.count("@") > 1 or "@" in dsn.partition("://")[2].partition("/")[2]:
+        raise _unusable("special characters of the user and password, such as '@' and '/', must be percent-encoded")
     try:
         parts = urlsplit(dsn)
         host, port = parts.hostname, parts.port

@@ -33,7 +33,7 @@ def page() -> str:
         destinations = [name for name in _NAMES if name in next(iter(matrix[source].values()))]
         head = ("type", "travels as", *(f"in {_NAMES[name].partition(' ')[0]}" for name in destinations))
         rows = (
-            (code(kind), code(cells["arrow"]), *(_cell(cells[name]) for name in destinations))
+            (code(kind), _cell(cells["arrow"]), *(_cell(cells[name]) for name in destinations))
             for kind, cells in matrix[source].items()
         )
         parts += [f"## From {_NAMES[source]}", table(head, rows)]

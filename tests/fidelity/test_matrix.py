@@ -15,11 +15,12 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet
 import pytest
 
 from osiris_core.api import OsirisError, SecretStr
 from tests.bench import Bench
-from tests.fidelity.samples import DUCKDB, MYSQL, POSTGRES
+from tests.fidelity.samples import CSV, DUCKDB, MYSQL, PARQUET, POSTGRES, POSTGRES_TYPES
 
 pytestmark = pytest.mark.slow
 
@@ -39,16 +40,62 @@ def bench(mariadb, postgres_server, tmp_path_factory):
         benches["supabase"].connect(dsn=SecretStr(postgres_server.dsn(database=other)), tls="disable")
         benches["duckdb"].connect(path=str(folder / "types.duckdb"))
         benches["execute"] = {
-            "mysql": lambda sql: mariadb.execute(sql, database=database),
+            # Zero dates are for who is not strict.
+            "mysql": lambda sql: mariadb.execute("SET sql_mode = ''", sql, database=database),
             "postgres": lambda sql: postgres_server.execute(sql, other),
             "duckdb": lambda sql: _execute(folder / "types.duckdb", sql),
         }
+        for statement in POSTGRES_TYPES:
+            benches["execute"]["postgres"](statement)
         yield benches
 
 
 def _execute(path, sql):
     with duckdb.connect(path) as connection:
         connection.execute(sql)
+
+
+def _make_table(execute, table, columns, samples):
+    """A table of a database with one column a sample."""
+    declared = ", ".join(f"{name} {sample.type}" for name, sample in zip(columns, samples, strict=True))
+    execute(f"CREATE TABLE {table} (id INT NOT NULL, {declared})")
+    for at in range(max(len(sample.values) for sample in samples)):
+        values = [sample.values[at][0] if at < len(sample.values) else "NULL" for sample in samples]
+        execute(f"INSERT INTO {table} VALUES ({at}, {', '.join(values)})")
+
+
+def _make_file(path, columns, samples):
+    """A file with one column a sample, made by other programs than ours."""
+    count = max(len(sample.values) for sample in samples)
+    if path.suffix == ".parquet":
+        made = {"id": pa.array(range(count), pa.int32())}
+        for name, sample in zip(columns, samples, strict=True):
+            made[name] = _arrow_of(sample, count)
+        pyarrow.parquet.write_table(pa.table(made), path)
+        return
+    lines = [",".join(["id", *columns])]
+    for at in range(count):
+        cells = [sample.values[at] if at < len(sample.values) else ("", None) for sample in samples]
+        quoted = ['"' + text.replace('"', '""') + '"' if value is not None else "" for text, value in cells]
+        lines.append(",".join([str(at), *quoted]))
+    path.write_text("\n".join(lines) + "\n", newline="")
+
+
+def _arrow_of(sample, count):
+    values = [value for _, value in sample.values] + [None] * (count - len(sample.values))
+    if sample.arrow == pa.timestamp("ns"):
+        return pa.array(values, pa.string()).cast(sample.arrow)
+    return pa.array(values, sample.arrow)
+
+
+def _listed(column):
+    """The values of a column in Python; those it has none for as text or days."""
+    if column.type == pa.timestamp("ns"):
+        return column.cast(pa.string()).to_pylist()
+    try:
+        return column.to_pylist()
+    except (OverflowError, ValueError):
+        return column.cast(pa.int32()).to_pylist()
 
 
 def _same(one, other):
@@ -88,56 +135,73 @@ class Matrix:
     def __init__(self, bench, system, samples):
         self.bench = bench
         self.system = system
-        self.samples = samples
-        self.names = [f"c{at}" for at in range(len(samples))]
-        self.rows = self._make()
-        self.types = {field.name: field.type for field in pa.table(self.rows).schema}
+        self.samples = {f"c{at}": sample for at, sample in enumerate(samples)}
+        self.own = {name for name, sample in self.samples.items() if sample.options or sample.refused}
+        self.names = [name for name in self.samples if name not in self.own]
         self.wrong = []
+        together = pa.table(self._read("samples", self.names))
+        self.rows = dict.fromkeys(self.names, together)
+        self.found = {}
+        for name in sorted(self.own):
+            try:
+                self.rows[name] = pa.table(self._read(f"samples_{name}", [name]))
+            except OsirisError as error:
+                self.found[name] = f"refused: {error.code}"
+            if (name in self.found) != self.samples[name].refused:
+                self.wrong.append(("read", self.samples[name].name, "refused", self.found.get(name, "read")))
+        for name, table in self.rows.items():
+            self.check("read", table, [name])
+            self.found[name] = str(table.schema.field(name).type)
 
-    def _make(self):
-        """A table with one column a sample, read by the system's extractor."""
-        execute = self.bench["execute"][self.system]
-        columns = ", ".join(f"{name} {sample.type}" for name, sample in zip(self.names, self.samples, strict=True))
-        execute(f"CREATE TABLE samples (id INT NOT NULL, {columns})")
-        for at in range(max(len(sample.values) for sample in self.samples)):
-            values = [sample.values[at][0] if at < len(sample.values) else "NULL" for sample in self.samples]
-            execute(f"INSERT INTO samples VALUES ({at}, {', '.join(values)})")
-        return self._family(self.system).read("extractor", table="samples")
+    def _read(self, table, names):
+        """Make a table or file of columns, and read it with the system's extractor."""
+        samples = [self.samples[name] for name in names]
+        if self.system in ("parquet", "csv"):
+            path = self.bench["filesystem"].path / f"{table}.{self.system}"
+            _make_file(path, names, samples)
+            types = {"id": "INTEGER", **{name: sample.type for name, sample in zip(names, samples, strict=True)}}
+            options = {"types": types} if self.system == "csv" else {}
+            return self.bench["filesystem"].read(f"{self.system}_extractor", path=path.name, **options)
+        _make_table(self.bench["execute"][self.system], table, names, samples)
+        return self._family(self.system).read("extractor", table=table, **dict(samples[0].options))
 
     def _family(self, system):
         return self.bench["supabase" if system == "postgres" else system]
 
     def expected(self, name):
-        sample = self.samples[self.names.index(name)]
-        return [value for _, value in sample.values]
+        return [value for _, value in self.samples[name].values]
 
     def check(self, where, table, names):
         """Compare the columns of a table with what was put in."""
         table = pa.table(table).sort_by("id")
         for name in names:
             expected = self.expected(name)
-            values = table.column(name).to_pylist()[: len(expected)]
+            values = _listed(table.column(name))[: len(expected)]
             if not all(_same(want, value) for want, value in zip(expected, values, strict=True)):
-                self.wrong.append((where, self.samples[self.names.index(name)].name, expected, values))
+                self.wrong.append((where, self.samples[name].name, expected, values))
 
     def into(self, destination):
         """What becomes of each column there."""
         found, together = {}, []
-        for name in self.names:
+        for name in self.samples:
             # What a destination cannot hold by its type is refused before a row is read; labelled samples by a value.
-            refused = self._refusal(destination, name)
+            refused = self.found[name] if name not in self.rows else self._refusal(destination, name)
             if refused:
                 found[name] = refused
+            elif name in self.own:
+                found |= self._arrived(destination, f"one_{self.system}_{name}", [name])
             else:
                 together.append(name)
-        back = self._round_trip(destination, f"all_{self.system}", together)
-        self.check(destination, back, together)
-        types = {field.name: str(field.type) for field in pa.table(back).schema}
-        return found | {name: types[name] for name in together}
+        return found | self._arrived(destination, f"all_{self.system}", together)
+
+    def _arrived(self, destination, table, names):
+        back = pa.table(self._round_trip(destination, table, names))
+        self.check(destination, back, names)
+        return {name: str(back.schema.field(name).type) for name in names}
 
     def _refusal(self, destination, name):
         try:
-            if self.samples[self.names.index(name)].label:
+            if self.samples[name].label:
                 self._round_trip(destination, f"one_{self.system}_{name}", [name])
             else:
                 self._bind(destination, name)
@@ -154,35 +218,37 @@ class Matrix:
         family, component, config = self._target(destination, "bound")
         value = family.configured(component, config)
         ctx = family.context(component)
-        schema = pa.table(self.rows).select(["id", name]).schema
+        schema = self.rows[name].select(["id", name]).schema
         family.driver(component).bind(step_id="step", config=value, inputs={"df": schema}, ctx=ctx)
 
     def _round_trip(self, destination, table, names):
         family, component, config = self._target(destination, table)
-        family.write_stream(component, pa.table(self.rows).select(["id", *names]), **config)
+        rows = self.rows[names[0]].select(["id", *names])
+        family.write_stream(component, rows, **config)
         if destination not in ("parquet", "csv"):
             return family.read("extractor", table=table)
         options = {}
         if destination == "csv":
-            relation = duckdb.from_arrow(pa.table(self.rows))
+            relation = duckdb.from_arrow(rows)
             kinds = dict(zip(relation.columns, relation.types, strict=True))
             options["types"] = {name: str(kinds[name]) for name in ("id", *names)}
         return family.read(f"{destination}_extractor", path=config["path"], **options)
 
 
-@pytest.mark.parametrize("system", ["mysql", "postgres", "duckdb"])
+SOURCES = {"mysql": MYSQL, "postgres": POSTGRES, "duckdb": DUCKDB, "parquet": PARQUET, "csv": CSV}
+
+
+@pytest.mark.parametrize("system", SOURCES)
 def test_every_type_into_every_destination(bench, system):
-    samples = {"mysql": MYSQL, "postgres": POSTGRES, "duckdb": DUCKDB}[system]
-    matrix = Matrix(bench, system, samples)
-    matrix.check("read", matrix.rows, matrix.names)
-    cells = {"arrow": {name: str(matrix.types[name]) for name in matrix.names}}
+    matrix = Matrix(bench, system, SOURCES[system])
+    cells = {"arrow": matrix.found}
     cells |= {destination: matrix.into(destination) for destination in DESTINATIONS}
     assert not matrix.wrong, "\n".join(map(str, matrix.wrong))
     _compare(
         system,
         {
             sample.name: {where: found[name] for where, found in cells.items()}
-            for name, sample in zip(matrix.names, samples, strict=True)
+            for name, sample in matrix.samples.items()
         },
     )
 

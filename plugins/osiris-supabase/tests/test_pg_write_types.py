@@ -214,6 +214,26 @@ def test_a_real_is_the_same_number_as_a_double(bench):
     assert bench.sql("SELECT v = 0.1::float4::float8 OR v = 'NaN' FROM t") == [(True,), (True,)]
 
 
+@pytest.mark.parametrize(
+    ("kind", "fine", "whole"),
+    [
+        (pa.duration("ns"), 1_500, 2_000),
+        (pa.month_day_nano_interval(), pa.MonthDayNano([1, 2, 1_999]), pa.MonthDayNano([1, 2, 2_000])),
+        (pa.month_day_nano_interval(), pa.MonthDayNano([0, 0, -1]), pa.MonthDayNano([0, 0, -1_000])),
+    ],
+)
+def test_nanoseconds_of_an_interval_are_refused_and_whole_microseconds_kept(bench, kind, fine, whole):
+    for value in (fine, whole):
+        rows = pa.table({"v": pa.array([None, value, None], kind)})
+        if value is fine:
+            with pytest.raises(DriverError, match="column 'v': 1 values have a part below microseconds") as caught:
+                bench.write_stream("writer", rows, table="t", mode="append")
+            assert caught.value.code == "OSR-PG-041"
+        else:
+            bench.write_stream("writer", rows, table="t", mode="append")
+    assert bench.sql("SELECT count(*), count(v) FROM t") == [(3, 1)]
+
+
 HELD = [
     ("smallint", "bigint"), ("bigint", "numeric(19,0)"), ("numeric(20,0)", "numeric"), ("numeric(5,2)", "numeric(7,3)"),
     ("numeric(18,0)", "bigint"), ("integer", "double precision"), ("real", "double precision"), ("text", "jsonb"),

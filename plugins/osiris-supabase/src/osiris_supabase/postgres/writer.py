@@ -20,6 +20,7 @@ from osiris_supabase.postgres.loads import (
     has_loads,
     read_state,
 )
+from osiris_supabase.postgres.nanoseconds import refuse_nanoseconds
 from osiris_supabase.postgres.stage import Counted, WriteState, close_state, columns_of, open_state, writing_session
 from osiris_supabase.postgres.target import find_target, make_plan, place_of
 from osiris_supabase.postgres.types_out import cell_of
@@ -95,7 +96,7 @@ class PostgresWriter:
                 code="OSR-PG-041",
             )
             set_statement_timeout(state.session, None)
-            with closing(Counted(text.chunks(rows.batches()))) as sent:
+            with closing(Counted(text.chunks(refuse_nanoseconds(rows.batches(), state.engine)))) as sent:
                 taken = load.copy(sent)
             set_statement_timeout(state.session, state.ctx.connection.statement_timeout)
             if taken != text.rows:

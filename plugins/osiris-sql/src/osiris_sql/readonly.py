@@ -67,6 +67,8 @@ _POSTGRES: Final = re.compile(
     r"|(?P<line>--[^\n\r]*)|(?P<nested>/\*)|(?P<open>['\"])",
     re.DOTALL,
 )
+_WHERE: Final = re.compile(r"Line \d+, Col: \d+")
+_DUMP: Final = re.compile(r"\s*(?:for|but got)?\s*<(?:class '|Token )")
 _NESTING: Final = re.compile(r"/\*|\*/")
 
 
@@ -298,5 +300,9 @@ def _check_name(name: str, rules: Rules, also: frozenset[str]) -> None:
 
 
 def _first_line(error: Exception) -> str:
-    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
-    return text.strip().split("\n")[0].rstrip(". ") + "."
+    """What the parser says, without its own objects, which mean nothing to who wrote the SQL."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip()
+    said, where, dump = text.split("\n")[0], _WHERE.search(text), _DUMP.search(text)
+    if dump and where:
+        said = f"{text[: dump.start()]}. {where.group()}"
+    return said.rstrip(". ") + "."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
+import sys
 import threading
 from pathlib import Path
 
@@ -293,6 +294,19 @@ def test_the_password_is_not_sent_in_the_clear(plugin):
     assert b"s3cret" not in impostor.heard
 
 
+def test_the_package_that_is_missing_for_a_way_to_log_in_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "nacl", None)
+    impostor = Impostor(greeting(NO_TLS), packet(2, b"\xfeclient_ed25519\0" + b"1" * 32))
+    try:
+        connection = MySQLConnection(
+            host="127.0.0.1", port=impostor.port, user="u", password=SecretStr("s3cret"), database="d", tls="disable"
+        )
+        error = refusal(connection)
+        assert (error.code, "pynacl" in error.hint, "rsa" in error.hint) == ("OSR-MYSQL-004", True, False)
+    finally:
+        impostor.close()
+
+
 def test_a_server_that_accepts_and_says_nothing():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         connection = MySQLConnection(
@@ -376,10 +390,11 @@ def test_an_error_in_the_middle_of_the_rows(bench):
     assert "out of range" in caught.value.message
 
 
-def test_a_query_that_takes_too_long(bench):
+@pytest.mark.parametrize("timeout", [0.2, 0.0004])
+def test_a_query_that_takes_too_long(bench, timeout):
     query = "SELECT COUNT(*) AS n FROM seq_1_to_2000000 a, seq_1_to_2000000 b"
     with pytest.raises(DriverError) as caught:
-        bench.rows("extractor", query=query, timeout=0.2)
+        bench.rows("extractor", query=query, timeout=timeout)
     assert caught.value.code == "OSR-MYSQL-025"
 
 

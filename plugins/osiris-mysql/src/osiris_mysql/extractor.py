@@ -88,7 +88,7 @@ def reading_session(config: MySQLExtractor, ctx: DriverContext) -> Session:
     try:
         with ctx.on_cancel(session.interrupt):
             if session.is_mariadb:
-                session.run(f"SET SESSION max_statement_time = {config.timeout:.3f}")
+                session.run(f"SET SESSION max_statement_time = {max(config.timeout, 0.001):.3f}")
             else:
                 session.run(f"SET SESSION max_execution_time = {max(1, round(config.timeout * 1000))}")
             # For the session as well: a statement that ends the transaction would leave its protection.

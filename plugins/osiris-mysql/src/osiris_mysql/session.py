@@ -155,12 +155,8 @@ def open_raw(connection: MySQLConnection, *, local_infile: bool = False, timeout
     except pymysql.err.Error as error:
         raise _refusal(error, what, connection) from error
     except RuntimeError as error:
-        # Raised where a password must be encrypted by itself and the optional package for that is missing.
-        raise ConnectionUnusable(
-            "OSR-MYSQL-004",
-            f"{what}: {said(error)}",
-            hint="use TLS (tls: require), or install the package: pip install 'osiris-mysql[rsa]'",
-        ) from error
+        # Raised where a way to log in needs a package that is missing.
+        raise ConnectionUnusable("OSR-MYSQL-004", f"{what}: {said(error)}", hint=_missing(said(error))) from error
     except NONSENSE as error:
         raise ConnectionUnusable(
             "OSR-MYSQL-029", f"{what}: what answers there does not speak as a MySQL server does"
@@ -168,6 +164,13 @@ def open_raw(connection: MySQLConnection, *, local_infile: bool = False, timeout
     if timeout is None:
         raw._read_timeout = raw._write_timeout = connection.read_timeout  # noqa: SLF001
     return raw
+
+
+def _missing(text: str) -> str:
+    """What to do about the missing package that PyMySQL names."""
+    if "nacl" in text:
+        return "install the package: pip install pynacl"
+    return "use TLS (tls: require), or install the package: pip install 'osiris-mysql[rsa]'"
 
 
 def _connect(raw: Any, path: str | None, seconds: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 
 import pytest
@@ -707,3 +708,29 @@ def test_names_that_only_german_takes_for_one_are_two(bench):
     assert bench.content() == [(0, 1, 2), (1, None, 5)]
     bench.write("writer", 'SELECT 2 AS id, 5 AS strasse, 6 AS "STRAße"', table="t", mode="append")
     assert bench.content()[-1] == (2, 6, 5)
+
+
+def test_replace_goes_on_with_the_numbers_that_the_server_gives(bench):
+    bench.sql(
+        "CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(50) COMMENT ' AUTO_INCREMENT=99')",
+        "INSERT INTO t (name) VALUES ('a'), ('b'), ('c')",
+    )
+    config = {"table": "t", "mode": "replace", "on_schema_change": "ignore"}
+    bench.write("writer", "SELECT 'new' AS name", **config)
+    assert bench.content() == [(4, "new")]
+    bench.write("writer", "SELECT 2 AS id, 'newer' AS name", **config)
+    bench.sql("INSERT INTO t (name) VALUES ('next')")
+    assert bench.content() == [(2, "newer"), (5, "next")]
+
+
+@pytest.mark.parametrize("mode", ["append", "replace"])
+def test_a_table_whose_columns_have_zero_dates_as_defaults(bench, mode):
+    bench.sql("SET SESSION sql_mode = ''", "CREATE TABLE t (id INT, d DATE NOT NULL DEFAULT '0000-00-00')")
+    sql = "SELECT 1 AS id, DATE '2024-05-06' AS d, 'x' AS more"
+    bench.write("writer", sql, table="t", mode=mode, on_schema_change="add_columns")
+    assert bench.content() == [(1, dt.date(2024, 5, 6), "x")]
+
+
+def test_a_row_that_no_partition_takes(bench):
+    bench.sql("CREATE TABLE t (id INT, name TEXT) PARTITION BY RANGE (id) (PARTITION p VALUES LESS THAN (3))")
+    assert "partition" in refused(bench, NEW, "OSR-MYSQL-062", mode="append")

@@ -9,8 +9,17 @@ import attrs
 from osiris_core.api import Column, DriverError
 from osiris_mysql.cells import Pair, pairs_of
 from osiris_mysql.staging import PART, ROW
-from osiris_mysql.statements import change, ident
-from osiris_mysql.table import Dialect, Table, column_definition, dialect, key_index, make_plan, read_table
+from osiris_mysql.statements import change, define, ident
+from osiris_mysql.table import (
+    Dialect,
+    Table,
+    column_definition,
+    dialect,
+    key_index,
+    make_plan,
+    read_counter,
+    read_table,
+)
 from osiris_mysql.types_out import ZONED
 
 if TYPE_CHECKING:
@@ -64,7 +73,20 @@ def add_columns(session: Session, table: str, plan: LoadPlan, what: str) -> None
     """Add the plan's new columns to ``table``."""
     if plan.added:
         added = ", ".join(f"ADD COLUMN {ident(one.name)} {column_definition(one.type)}" for one in plan.added)
-        change(session, f"ALTER TABLE {ident(table)} {added}", what)
+        define(session, f"ALTER TABLE {ident(table)} {added}", what)
+
+
+def make_like(session: Session, new: str, table: str, what: str) -> None:
+    """Make the table ``new`` like ``table``, without its rows."""
+    define(session, f"CREATE TABLE {ident(new)} LIKE {ident(table)}", what)
+    keep_counter(session, new, table, what)
+
+
+def keep_counter(session: Session, new: str, table: str, what: str) -> None:
+    """Have AUTO_INCREMENT of ``new`` go on from where ``table`` is, lest numbers of rows that are gone come again."""
+    counter = read_counter(session, table, what)
+    if counter is not None and counter > (read_counter(session, new, what) or 0):
+        define(session, f"ALTER TABLE {ident(new)} AUTO_INCREMENT = {counter}", what)
 
 
 def in_utc(look: Look) -> dict[str, Any]:

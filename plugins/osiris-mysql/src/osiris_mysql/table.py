@@ -35,6 +35,7 @@ _COLUMN_FIELDS: Final = (
     "EXTRA",
 )
 _COUNTER: Final = re.compile(r" AUTO_INCREMENT=\d+")
+_NEXT_NUMBER: Final = re.compile(r"^\)[^\n]*? ENGINE=\w+ AUTO_INCREMENT=(\d+)", re.MULTILINE)
 _TRANSACTIONAL: Final = frozenset({"innodb", "rocksdb", "tokudb", "ndbcluster"})
 _EXCHANGED: Final = frozenset({"innodb", "rocksdb", "myisam", "aria", "memory"})
 """Engines of which a table made like another has its own rows; one of FEDERATED or CONNECT has the same remote ones."""
@@ -104,6 +105,13 @@ def read_table(session: Session, name: str) -> Table | None:
         bound=bound,
         cascades=cascades,
     )
+
+
+def read_counter(session: Session, name: str, what: str) -> int | None:
+    """The next number of AUTO_INCREMENT; None when the table has none, or none was given yet."""
+    ((_, definition, *_),) = session.run(f"SHOW CREATE TABLE {ident(name)}", what)
+    found = _NEXT_NUMBER.search(str(definition))
+    return int(found[1]) if found else None
 
 
 def _column(row: dict[str, Any]) -> Column:

@@ -18,8 +18,10 @@ from osiris_mysql.look import (
     add_columns,
     in_utc,
     index_stage,
+    keep_counter,
     key_pairs,
     look_at,
+    make_like,
     require_unchanged,
     stage_statement,
     swaps,
@@ -139,7 +141,7 @@ class WriterDriver:
         elif look.table is None:
             change(session, create_statement(state.landing, look.plan, config, look.words), what)
         else:
-            change(session, f"CREATE TABLE {ident(state.landing)} LIKE {ident(config.table)}", what)
+            make_like(session, state.landing, config.table, what)
             add_columns(session, state.landing, look.plan, what)
         state.way = _sender(state).way()
         published = "exchange" if state.swaps or look.plan.create else "transaction"
@@ -232,6 +234,8 @@ class WriterDriver:
             if found != row.rows:
                 raise DriverError("OSR-MYSQL-059", f"{row.rows} rows were sent for '{row.target}', {found} are there")
         old = None if state.look.table is None else loads.OLD + state.token
+        if old is not None:
+            keep_counter(session, new, row.target, f"writing '{row.target}'")
         deleted = exchange(session, state.ctx, attrs.evolve(row, token=state.token), new=new, old=old)
         return Changed(inserted=row.rows, deleted=deleted)
 

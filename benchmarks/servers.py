@@ -2,7 +2,8 @@
 
 Servers are private ones, started for the benchmark on this machine. The limit of an extract is the server's own client
 writing to nowhere; that of a load is the server's own load from a file that it reads itself. Other tools are measured
-where ``OSIRIS_BENCH_PEERS`` names an environment that has them (dlt with connectorx, sling's binary package).
+where ``OSIRIS_BENCH_PEERS`` names an environment that has them: dlt with connectorx, pandas with SQLAlchemy and
+pyarrow, the packages of sling and ingestr that carry their programs.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ sys.path.insert(0, str(HERE.parent))  # the servers of the tests
 from tests.servers import mariadb, postgres  # noqa: E402
 
 MOST_FOR_SLOW_PEERS: Final = 0.2
-"""The scale up to which dlt's default way is measured too: it takes a minute for 600,000 rows."""
+"""The scale up to which dlt's default way, and SQLAlchemy with pandas, are measured too: minutes for a million rows."""
 TITLE: Final = "## Servers: beside their own clients"
 COLUMNS: Final = (
     ("l_orderkey", "BIGINT"), ("l_partkey", "BIGINT"), ("l_suppkey", "BIGINT"), ("l_linenumber", "INTEGER"),
@@ -201,15 +202,19 @@ def _jobs(servers: Servers, parquet: Path, *, slow_peers: bool) -> Iterator[Job]
     fresh_my, fresh_pg = servers.mysql(*fresh), servers.postgres(*fresh)
     read_my, read_pg = "SELECT * FROM lineitem", "COPY (SELECT * FROM lineitem) TO STDOUT"
     peers = _Peers(servers, slow=slow_peers)
-    for name, source, target in (
-        ("MySQL to Parquet", from_my, to_parquet),
-        ("MySQL to CSV", from_my, to_csv),
-    ):
-        limit = servers.client(f"{name} limit", "mariadb", read_my)
-        yield Job(name=name, ours=osiris(name, source, target), limit=limit, peers=peers.read(name, "mysql"))
-    name = "Postgres to Parquet"
-    limit = servers.client(f"{name} limit", "psql", read_pg)
-    yield Job(name=name, ours=osiris(name, from_pg, to_parquet), limit=limit, peers=peers.read(name, "postgres"))
+    reads = (
+        ("MySQL to Parquet", "mysql", from_my, to_parquet, "parquet"),
+        ("MySQL to CSV", "mysql", from_my, to_csv, "csv"),
+        ("Postgres to Parquet", "postgres", from_pg, to_parquet, "parquet"),
+    )
+    for name, system, source, target, kind in reads:
+        program, sql = ("mariadb", read_my) if system == "mysql" else ("psql", read_pg)
+        yield Job(
+            name=name,
+            ours=osiris(name, source, target),
+            limit=servers.client(f"{name} limit", program, sql),
+            peers=peers.read(name, system, kind),
+        )
     name = "Parquet to MySQL"
     limit = servers.client(f"{name} limit", "mariadb", _load_data(servers, "loaded"), fresh_my)
     yield Job(name=name, ours=osiris(name, from_file, to_my, fresh_my), limit=limit)
@@ -283,14 +288,51 @@ class _Peers:
         named = os.environ.get("OSIRIS_BENCH_PEERS")
         self._bin = Path(named) / "bin" if named else None
 
-    def read(self, job: str, system: str) -> tuple[Command, ...]:
-        """dlt with its fastest backend and with its default one, into Parquet files."""
-        default = self._dlt(job, system, "sqlalchemy", "parquet") if self._slow else ()
-        return self._dlt(job, system, "connectorx", "parquet") + default
+    def read(self, job: str, system: str, kind: str) -> tuple[Command, ...]:
+        """dlt with its fastest backend, and who else writes files of that kind; the slow ones where few rows are."""
+        found = self._dlt(job, system, "connectorx", kind)
+        if kind == "csv":  # sling writes Parquet by a program that it would download, ingestr does not
+            target = f"file://{self._servers.files}/by_sling.csv"
+            found += self._sling(job, "--tgt-object", target)
+            found += self._ingestr(job, "csv", f"csv://{self._servers.files}/by_ingestr.csv", "main.lineitem")
+        if self._slow:
+            found += self._dlt(job, system, "sqlalchemy", kind) + self._pandas(job, system, kind)
+        return found
 
     def copy(self, job: str) -> tuple[Command, ...]:
-        """dlt and sling from one server to the other."""
-        return self._dlt(job, "mysql", "connectorx", "postgres") + self._sling(job)
+        """dlt, sling and ingestr from one server to the other."""
+        found = self._dlt(job, "mysql", "connectorx", "postgres")
+        found += self._sling(job, "--tgt-conn", "PG", "--tgt-object", "public.by_sling")
+        found += self._ingestr(job, "postgres", f"{self._url('postgres')}?sslmode=disable", "public.by_ingestr")
+        return found + (self._dlt(job, "mysql", "sqlalchemy", "postgres") if self._slow else ())
+
+    def _pandas(self, job: str, system: str, kind: str) -> tuple[Command, ...]:
+        if self._bin is None:
+            return ()
+        command = Command(
+            name=f"{job} SQLAlchemy + pandas",
+            argv=(self._bin / "python", HERE / "pandas_copy.py", kind),
+            cwd=self._servers.files,
+            env={**os.environ, "OSIRIS_BENCH_SOURCE": self._url(system)},
+        )
+        return (command,)
+
+    def _ingestr(self, job: str, kind: str, target: str, table: str) -> tuple[Command, ...]:
+        if self._bin is None or not (self._bin / "ingestr").exists():
+            return ()
+        source = f"{self._servers.my_database}.lineitem"
+        options = ("--source-table", source, "--dest-table", table, "--progress", "log", "--yes")
+        folder = self._servers.files / f"ingestr-{kind}"
+        folder.mkdir(exist_ok=True)
+        urls = {"SOURCE_URI": self._url("mysql", driver=""), "DESTINATION_URI": target}
+        telemetry = {"INGESTR_DISABLE_TELEMETRY": "true", "DISABLE_TELEMETRY": "true"}
+        command = Command(
+            name=f"{job} ingestr",
+            argv=(self._bin / "ingestr", "ingest", *options),
+            cwd=folder,
+            env=os.environ | urls | telemetry,
+        )
+        return (command,)
 
     def _dlt(self, job: str, system: str, backend: str, into: str) -> tuple[Command, ...]:
         if self._bin is None:
@@ -307,11 +349,11 @@ class _Peers:
         )
         return (command,)
 
-    def _sling(self, job: str) -> tuple[Command, ...]:
+    def _sling(self, job: str, *target: str) -> tuple[Command, ...]:
         if self._bin is None:
             return ()
         source = f"{self._servers.my_database}.lineitem"
-        options = ("--src-conn", "MY", "--src-stream", source, "--tgt-conn", "PG", "--tgt-object", "public.by_sling")
+        options = ("--src-conn", "MY", "--src-stream", source, *target)
         urls = {"MY": self._url("mysql", driver=""), "PG": f"{self._url('postgres')}?sslmode=disable"}
         return tuple(
             Command(

@@ -10,7 +10,7 @@ from arro3.core import Schema
 from osiris_core.diagnostics import did_you_mean
 from osiris_core.errors import DriverError, InvalidInput
 from osiris_core.run.bounds import Bounds, incremental_pairs
-from osiris_core.run.cursor_state import TEXTS
+from osiris_core.run.cursor_state import DAMAGED, TEXTS
 from osiris_core.run.cursors import canonical
 from osiris_core.run.failure import wrapped
 from osiris_core.run.incremental import IncrementalExtract
@@ -118,7 +118,12 @@ class States:
         """The state that stands at ``value`` for the changed query of ``extract``: its rows are known by their digests
         still. None when that is not what happens.
         """
-        state, _ = extract.read(context)
+        try:
+            state, _ = extract.read(context)
+        except DriverError as error:
+            if error.code == DAMAGED:
+                return None  # whatever it was, it is replaced
+            raise
         if state is None or state.value != value:
             return None
         made = extract.made(

@@ -124,6 +124,14 @@ def test_after_a_query_was_edited_the_last_value_goes_on_and_its_rows_are_known(
     assert [row[0] for row in ledger.target()] == [1, 2, 3]
 
 
+def test_a_state_that_cannot_be_read_can_be_set(ledger):
+    osiris(ledger, "run", "p.yaml")
+    ledger.target("UPDATE _osiris_loads SET state = '{}'")
+    assert "OSR-RUN-081" in osiris(ledger, "run", "p.yaml", status=1).stderr
+    osiris(ledger, "state", "set", "p.yaml", "2026-03-02")
+    osiris(ledger, "run", "p.yaml")
+
+
 def test_explain_says_where_the_next_run_begins(ledger):
     assert "  incremental: by ts, from 2026-01-01 on (`initial`)" in osiris(ledger, "explain", "p.yaml").stdout
     osiris(ledger, "run", "p.yaml")

@@ -182,7 +182,6 @@ def test_no_url_is_logged(three, caplog):
         "t?select=*",
         "t#x",
         "%2e%2e%2fauth",
-        "é" * 32,
         "\u0085",
     ],
 )

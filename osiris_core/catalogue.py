@@ -94,7 +94,8 @@ OML = (
     ErrorEntry(
         "OSR-OML-045",
         "a write step cannot keep the state of an incremental extract",
-        "write with a component that keeps state (`osiris components show NAME` says `keeps_state`), or read without 'incremental'",
+        "write with a component that keeps state (`osiris components show NAME` says `keeps_state`), or read without "
+        "'incremental'",
     ),
     ErrorEntry(
         "OSR-OML-046",

@@ -92,19 +92,18 @@ def read_text(text: str, *, key: str) -> CursorState:
                 hint="use the Osiris that wrote it, or a later one",
             )
         kind = Kind(data["type"]) if data["type"] is not None else None
-        since = None
+        since, gone = None, {}
         if kind is not None:
             canonical(kind, data["value"])
             since = data["since"] and canonical(kind, data["since"])
+            gone = {canonical(kind, last): tuple(map(str, keys)) for last, keys in data["gone"].items()}
         return CursorState(
             cursor=str(data["cursor"]),
             kind=kind,
             value=data["value"] if kind is not None else None,
             since=since,
             keys=tuple(map(str, data["keys"])),
-            gone={
-                canonical(kind, last): tuple(map(str, keys)) for last, keys in (data["gone"] if kind else {}).items()
-            },
+            gone=gone,
             by=tuple(map(str, data["by"])),
             forms=tuple(map(str, data["forms"])),
             source=dict(data["source"]),

@@ -246,7 +246,7 @@ class LoadState:
     follows: Follows | None = None
 
     def require_unmoved(self, found: str | None) -> None:
-        """Raise DriverError when ``found``, the newest text of :attr:`key`, is not the one that the extract went on from.
+        """Raise DriverError when ``found``, the newest text of :attr:`key`, is not the one that the extract began with.
 
         A writer calls this where nobody else can note a state any more until its own load is visible: in the
         transaction, or with the lock, that publishes. None is a state that is not there, or whose table is not.

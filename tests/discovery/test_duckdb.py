@@ -163,7 +163,7 @@ def test_values_under_the_name_of_a_secret_are_withheld(shop):
 
 def test_secrets_within_values_are_withheld(shop):
     shop.sql(
-        "CREATE TABLE users AS SELECT {'name': 'bob', 'Login Password': 'hunter-2'} AS login, [{'api_key': 'hunter-3'}] AS keys, "
+        "CREATE TABLE users AS SELECT {'name': 'bob', 'Login Password': 'hunter-2'} AS login, [{'api_key': 'hunter-3'}] AS keys, "  # pragma: allowlist secret
         "MAP {'api_token': 'hunter-4'} AS more, '{\"password\": \"hunter-5\"}'::JSON AS j, {'name': 'bob'} AS who, "
         "MAP {'city': 'Brno'} AS plain FROM range(10)"
     )

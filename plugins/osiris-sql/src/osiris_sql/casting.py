@@ -115,8 +115,8 @@ def _typed(
 
 def _query(connection: Any, plan: Plan, ctx: DriverContext, batch: RecordBatch) -> Generator[RecordBatch, None, None]:
     """The typed rows of one batch."""
-    _register(connection, plan, batch)
     try:
+        _register(connection, plan, batch)
         with contextlib.closing(batches(connection, plan.sql())) as arrays:
             for array in arrays:
                 yield RecordBatch.from_arrow(array)
@@ -127,8 +127,8 @@ def _query(connection: Any, plan: Plan, ctx: DriverContext, batch: RecordBatch) 
 
 def _named(connection: Any, plan: Plan, batch: RecordBatch) -> str | None:
     """What is said of a batch that failed by the query that names the cell."""
-    _register(connection, plan, batch)
     try:
+        _register(connection, plan, batch)
         with contextlib.closing(batches(connection, plan.sql(names_refused=True))) as arrays:
             for _ in arrays:
                 pass

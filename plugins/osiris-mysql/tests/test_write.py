@@ -330,7 +330,7 @@ def test_a_foreign_key_that_the_account_cannot_see(bench, own_mariadb):
             with pytest.raises(IntegrityError, match="foreign key"):
                 bench.sql(f"INSERT INTO {hidden}.child VALUES (2)")
             bench.use()
-            assert "foreign key" in refused(bench, NEW, "OSR-MYSQL-062", mode="replace")
+            refused(bench, NEW, "OSR-MYSQL-058", mode="replace")  # one of another database is not looked for
         finally:
             bench.sql("DROP USER blind@'127.0.0.1'")
 

@@ -95,7 +95,9 @@ def nothing_left(bench):
 
 
 def in_steps(count, between):
-    """Rows in batches; ``between`` is called with the number of each before it comes."""
+    """Rows in batches; ``between`` is called with the number of each before it comes. The source may be two batches
+    ahead of the writer: from number 4 on, the writer's transaction has certainly begun.
+    """
     schema = Schema.from_arrow(batch_of(0).schema)
 
     def batches():
@@ -351,7 +353,7 @@ def test_another_load_waits_for_a_replace_no_longer_than_it_is_told(bench, loade
     loaded("replace")
 
     def other(at):
-        if at == 2:
+        if at == 4:
             bench.use(lock_timeout=1.0)
             with pytest.raises(DriverError, match="lock timeout") as caught:
                 write(bench, "replace", "1" * 32)

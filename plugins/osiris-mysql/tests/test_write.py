@@ -197,6 +197,44 @@ def test_another_unique_key_is_not_taken_for_the_primary_key(bench):
     assert bench.content() == [(1, 30), (2, 20)]
 
 
+FOUR = "SELECT * FROM (VALUES (1, 'old'), (2, 'new'), (3, 'new'), (4, 'new')) t(id, name)"
+
+
+@pytest.mark.parametrize("words", ["en_US", "de_DE", "ja_JP"])
+@pytest.mark.parametrize(
+    "table",
+    [
+        "id INT PRIMARY KEY, name VARCHAR(9)",
+        "id INT PRIMARY KEY, name VARCHAR(9), made INT NOT NULL DEFAULT 7, at TIMESTAMP NULL ON UPDATE now()",
+        "id INT PRIMARY KEY, name VARCHAR(9), note INT UNIQUE",
+        "id INT NOT NULL UNIQUE, name VARCHAR(9)",
+        "id INT, name VARCHAR(9), KEY (id)",
+    ],
+)
+def test_rows_that_an_upsert_leaves_as_they_are_count_as_updated(bench, table, words):
+    """However the table is indexed, and in whatever language the server says what it did."""
+    bench.sql(f"CREATE TABLE t ({table})", "INSERT INTO t (id, name) VALUES (1, 'old'), (2, 'old')")
+    bench.sql(f"SET GLOBAL lc_messages = '{words}'")
+    try:
+        bench.write("writer", FOUR, table="t", on_schema_change="ignore", **MODES["upsert"])
+    finally:
+        bench.sql("SET GLOBAL lc_messages = DEFAULT")
+    event = published(bench)
+    assert (event["inserted"], event["updated"], event["deleted"]) == (2, 2, 0)
+    assert bench.sql("SELECT id, name FROM t ORDER BY id") == ((1, "old"), (2, "new"), (3, "new"), (4, "new"))
+
+
+def test_a_row_that_is_updated_is_no_insert_to_a_trigger(bench):
+    bench.sql(
+        "CREATE TABLE t (id INT PRIMARY KEY, name VARCHAR(9))",
+        "INSERT INTO t VALUES (1, 'old'), (2, 'old')",
+        "CREATE TABLE seen (id INT)",
+        "CREATE TRIGGER tr BEFORE INSERT ON t FOR EACH ROW INSERT INTO seen VALUES (NEW.id)",
+    )
+    bench.write("writer", FOUR, table="t", **MODES["upsert"])
+    assert bench.sql("SELECT id FROM seen ORDER BY id") == ((3,), (4,))
+
+
 def test_several_rows_of_a_key_in_the_table(bench):
     seed(bench)
     bench.sql("INSERT INTO t VALUES (2, 'twice')")

@@ -25,7 +25,7 @@ import attrs
 from osiris_core.api import DriverError, Report
 from osiris_mysql.loads import add_commit_row, confirm
 from osiris_mysql.staging import PART, ROW
-from osiris_mysql.statements import change, ident, listed, number
+from osiris_mysql.statements import change, ident, listed, merge, number
 from osiris_mysql.types_out import TEXTS
 
 if TYPE_CHECKING:
@@ -51,7 +51,9 @@ class Changed:
 
 
 class Publisher:
-    """One load into ``table`` from ``stage``: ``columns`` are names of the table's, ``keys`` those it is found by."""
+    """One load into ``table`` from ``stage``: ``columns`` are names of the table's, ``keys`` those it is found by;
+    ``merges``: one statement can both update and insert, see :func:`osiris_mysql.look.merges`.
+    """
 
     def __init__(
         self,
@@ -63,6 +65,7 @@ class Publisher:
         table: str,
         columns: tuple[str, ...],
         keys: tuple[Pair, ...],
+        merges: bool,
     ) -> None:
         self._session = session
         self._config = config
@@ -71,6 +74,7 @@ class Publisher:
         self._table = ident(table)
         self._columns = columns
         self._key_pairs = keys
+        self._merges = merges
         self._keys = tuple(key.target for key in keys)
         self._what = f"writing '{config.table}'"
 
@@ -157,10 +161,11 @@ class Publisher:
         return self._change(f"DELETE t FROM {self._table} t JOIN ({keys}) s ON {' AND '.join(same)}")
 
     def _upsert(self) -> Changed:
-        """Update the rows whose key is there, insert the others.
-
-        Not ``ON DUPLICATE KEY UPDATE``: that would take a row of another unique key for the same one.
-        """
+        """Update the rows whose key is there, insert the others."""
+        keys = {key.lower() for key in self._keys}
+        rest = [name for name in self._columns if name.lower() not in keys]
+        if rest and self._merges:
+            return self._merge(rest)
         joined = f"{self._table} t JOIN {self._stage} s ON {self._same('t', 's')}"
         ((matched, updated),) = self._session.run(
             f"SELECT COUNT(*), COUNT(DISTINCT s.{ROW}) FROM {joined} FOR UPDATE", self._what
@@ -171,8 +176,6 @@ class Publisher:
                 f"'{self._config.table}' has {matched} rows for {updated} values of the primary_key "
                 f"({', '.join(self._keys)})",
             )
-        keys = {key.lower() for key in self._keys}
-        rest = [name for name in self._columns if name.lower() not in keys]
         if rest and updated:
             settings = ", ".join(f"t.{ident(name)} = s.{ident(name)}" for name in rest)
             self._change(f"UPDATE {joined} SET {settings}")
@@ -182,6 +185,17 @@ class Publisher:
             f"FROM {self._stage} s LEFT JOIN {self._table} t ON {self._same('t', 's')} WHERE t.{first} IS NULL"
         )
         return Changed(inserted=inserted, updated=int(updated))
+
+    def _merge(self, rest: list[str]) -> Changed:
+        names, stage = listed(self._columns), self._stage
+        settings = ", ".join(f"{self._table}.{ident(name)} = s.{ident(name)}" for name in rest)
+        inserted, updated = merge(
+            self._session,
+            f"INSERT INTO {self._table} ({names}) SELECT {listed(self._columns, 's.')} FROM {stage} s "
+            f"ON DUPLICATE KEY UPDATE {settings}",
+            self._what,
+        )
+        return Changed(inserted=inserted, updated=updated)
 
     def _insert(self) -> int:
         names = listed(self._columns)

@@ -62,6 +62,28 @@ def change(session: Session, sql: str, what: str) -> int:
             raise load_failure(error, what) from error
 
 
+def merge(session: Session, sql: str, what: str) -> tuple[int, int]:
+    """Run an INSERT … SELECT … ON DUPLICATE KEY UPDATE; the rows it inserted, and those that it found to be there.
+
+    The server counts an inserted row once, a changed one twice and one that stays as it is not at all, and says beside
+    it how many rows it was given and how many it changed (MySQL, "INSERT ... ON DUPLICATE KEY UPDATE Statement"; words
+    in the server's language, numbers always in this order).
+    """
+    with session.raw.cursor() as cursor:
+        try:
+            affected = int(cursor.execute(sql))
+            said_ = bytes(cursor._result.message)  # noqa: SLF001 - PyMySQL has no other way to it
+        except (pymysql.err.Error, OSError) as error:
+            raise load_failure(error, what) from error
+    words = said_[1:] if said_[:1] == bytes((len(said_) - 1,)) else said_
+    numbers = [int(found) for found in re.findall(rb"\d+", words)]
+    if len(numbers) != 3:
+        raise DriverError("OSR-MYSQL-059", f"{what}: the server does not say what it did: {words!r}")
+    given, changed, _ = numbers
+    inserted = affected - 2 * changed
+    return inserted, given - inserted
+
+
 def define(session: Session, sql: str, what: str) -> None:
     """Run a CREATE or ALTER of a table that may have zero dates as defaults, which a strict session refuses."""
     session.run(f"SET SESSION sql_mode = '{_DEFINE_MODE}'", what)

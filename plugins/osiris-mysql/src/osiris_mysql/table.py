@@ -53,7 +53,9 @@ class Dialect:
 @attrs.frozen(kw_only=True)
 class Table:
     """A table that is there. ``definition`` is its CREATE TABLE without the state of its counter; ``bound`` says why
-    its rows cannot simply be exchanged for a new table's (triggers, foreign keys), None when they can.
+    its rows cannot simply be exchanged for a new table's (triggers, foreign keys), None when they can. ``unique`` are
+    its unique indexes, each with its columns' names in lower case; None for what is more than columns.
+    ``plain``: a change of a row has no effect beside it, neither a trigger's nor a history.
     """
 
     columns: tuple[Column, ...]
@@ -62,6 +64,8 @@ class Table:
     engine: str
     bound: str | None
     cascades: tuple[str, ...]
+    unique: tuple[frozenset[str] | None, ...]
+    plain: bool
 
     @property
     def transactional(self) -> bool:
@@ -93,7 +97,8 @@ def read_table(session: Session, name: str) -> Table | None:
     )
     described = [dict(zip(_COLUMN_FIELDS, row, strict=True)) for row in rows]
     ((_, definition, *_),) = session.run(f"SHOW CREATE TABLE {ident(name)}", what)
-    cascades, bound = _bonds(session, name, versioned=kind != "BASE TABLE", what=what)
+    versioned, triggers = kind != "BASE TABLE", _triggers(session, name, what)
+    cascades, bound = _bonds(session, name, versioned=versioned, triggers=triggers, what=what)
     engine = str(engine).lower()
     if bound is None and engine not in _EXCHANGED:
         bound = f"its engine is {engine}"
@@ -104,7 +109,21 @@ def read_table(session: Session, name: str) -> Table | None:
         engine=engine,
         bound=bound,
         cascades=cascades,
+        unique=_unique(session, here, what),
+        plain=not versioned and triggers is None,
     )
+
+
+def _unique(session: Session, here: str, what: str) -> tuple[frozenset[str] | None, ...]:
+    rows = session.run(
+        "SELECT INDEX_NAME, COLUMN_NAME, SUB_PART FROM information_schema.STATISTICS "
+        f"WHERE {here} AND NON_UNIQUE = 0 ORDER BY INDEX_NAME",
+        what,
+    )
+    found: dict[str, list[str | None]] = {}
+    for index, column, part in rows:
+        found.setdefault(str(index), []).append(None if column is None or part is not None else str(column).lower())
+    return tuple(None if None in names else frozenset(map(str, names)) for names in found.values())
 
 
 def read_counter(session: Session, name: str, what: str) -> int | None:
@@ -125,7 +144,9 @@ def _is_computed(row: dict[str, Any]) -> bool:
     return "VIRTUAL" in extra or "STORED" in extra or "PERSISTENT" in extra or "WITHOUT SYSTEM" in extra
 
 
-def _bonds(session: Session, name: str, *, versioned: bool, what: str) -> tuple[tuple[str, ...], str | None]:
+def _bonds(
+    session: Session, name: str, *, versioned: bool, triggers: str | None, what: str
+) -> tuple[tuple[str, ...], str | None]:
     """The tables whose rows go when this one's are deleted, and why the table cannot be exchanged."""
     # Of this database only: asked of all, the server opens every table it has, and MariaDB 10.11 was seen to crash.
     keys = session.run(
@@ -144,14 +165,19 @@ def _bonds(session: Session, name: str, *, versioned: bool, what: str) -> tuple[
         return cascades, "it keeps its history"
     if keys or own:
         return cascades, "it has foreign keys"
-    triggers = session.run(
+    return cascades, triggers
+
+
+def _triggers(session: Session, name: str, what: str) -> str | None:
+    """That the table has triggers, or may have some; else None."""
+    found = session.run(
         "SELECT 1 FROM information_schema.TRIGGERS "
         f"WHERE EVENT_OBJECT_SCHEMA = DATABASE() AND EVENT_OBJECT_TABLE = {text(name)}",
         what,
     )
-    if triggers:
-        return cascades, "it has triggers"
-    return cascades, None if _sees_triggers(session, name, what) else "the account cannot see whether it has triggers"
+    if found:
+        return "it has triggers"
+    return None if _sees_triggers(session, name, what) else "the account cannot see whether it has triggers"
 
 
 def _sees_triggers(session: Session, name: str, what: str) -> bool:

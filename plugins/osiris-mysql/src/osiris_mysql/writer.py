@@ -22,6 +22,7 @@ from osiris_mysql.look import (
     key_pairs,
     look_at,
     make_like,
+    merges,
     require_unchanged,
     stage_statement,
     swaps,
@@ -200,7 +201,14 @@ class WriterDriver:
         target = loads.NEW + state.token if plan.create else config.table
         names = tuple(pair.target for pair in look.pairs)
         publisher = Publisher(
-            session, config, state.ctx, stage=state.landing, table=target, columns=names, keys=key_pairs(config, look)
+            session,
+            config,
+            state.ctx,
+            stage=state.landing,
+            table=target,
+            columns=names,
+            keys=key_pairs(config, look),
+            merges=merges(config, look),
         )
         dropped = 0
         if not state.swaps:

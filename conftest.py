@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
+# Here and in no other conftest: a fixture that two folders import is two fixtures, and each would start its server.
+pytest_plugins = ("tests.servers.mariadb", "tests.servers.postgres")
+
 _SMALL_DISK = 32 << 20
 
 

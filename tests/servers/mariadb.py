@@ -1,7 +1,5 @@
 """A private MariaDB server, or the one that ``OSIRIS_TEST_MYSQL_URL`` names.
 
-    from tests.servers.mariadb import mariadb  # in a conftest: the session's server as a fixture
-
     def test_something(mariadb):
         with mariadb.database() as name:                # a new database, dropped at the end
             mariadb.execute("CREATE TABLE t (id INT)", database=name)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.bench import Bench
-from tests.servers.mariadb import mariadb, own_mariadb, private_mariadb
-
-__all__ = ["mariadb", "own_mariadb"]
+from tests.servers.mariadb import private_mariadb
 
 
 class MySQLBench(Bench):

@@ -6,9 +6,6 @@ import pytest
 
 from osiris_core.api import SecretStr
 from tests.bench import Bench
-from tests.servers.postgres import postgres_server
-
-__all__ = ["postgres_server"]
 
 
 class PostgresBench(Bench):

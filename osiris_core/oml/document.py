@@ -107,7 +107,10 @@ class Pipeline:
 
 @attrs.frozen(kw_only=True)
 class Catalog:
-    """What is installed and configured, as ``osiris_validate_pipeline`` hooks see it: names and descriptions only."""
+    """What is installed and configured, as ``osiris_validate_pipeline`` hooks see it: names and descriptions only.
+
+    ``connections`` has for each reference (``@family.alias``) the names of the fields that are set, never a value.
+    """
 
     components: Mapping[str, ComponentSpec]
-    connections: tuple[str, ...]
+    connections: Mapping[str, frozenset[str]]

@@ -220,5 +220,5 @@ def _catalog(registry: Registry, connections: Connections | None) -> Catalog:
     entries = connections.all() if connections is not None else ()
     return Catalog(
         components={spec.name: spec for spec in registry.components()},
-        connections=tuple(sorted(entry.ref for entry in entries)),
+        connections={entry.ref: entry.fields_set for entry in sorted(entries, key=lambda entry: entry.ref)},
     )

@@ -67,7 +67,11 @@ def osiris_secret_stores() -> Iterable[SecretStoreSpec]:  # type: ignore[empty-b
 
 @hookspec
 def osiris_validate_pipeline(pipeline: Any, catalog: Any) -> Iterable[Diagnostic]:  # type: ignore[empty-body]
-    """Findings about a whole pipeline, at the end of validation; must be pure."""
+    """Findings about a whole pipeline, at the end of validation; must be pure.
+
+    ``pipeline`` has its steps as they would run, references of the chosen profile included; ``catalog.components`` has
+    what is installed by name, ``catalog.connections`` for each reference the names of the fields that are set.
+    """
 
 
 @hookspec

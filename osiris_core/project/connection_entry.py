@@ -68,6 +68,11 @@ class ConnectionEntry:
         """Where the value at ``path`` of ``raw`` stands; its source line shows no value."""
         return of_node(self._place(("connections", self.family, self.alias, *path), key=key))
 
+    @property
+    def fields_set(self) -> frozenset[str]:
+        """The names of the fields that have a value, whatever it is."""
+        return frozenset(name for name, value in self.raw.items() if value is not None)
+
     def references(self) -> tuple[tuple[Path, SecretRef], ...]:
         """Every reference in the entry, with its path in ``raw``."""
         return tuple(references_in(self.raw))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
 
 from osiris_core.api import (
     Capability,
     ComponentSpec,
     ConnectionSpec,
+    Diagnostic,
     DiscovererSpec,
     DriverSpec,
     Example,
@@ -18,6 +21,10 @@ from osiris_supabase.config import Extractor, Writer
 from osiris_supabase.connection import SupabaseConnection
 from osiris_supabase.errors import READING, SERVER, WRITING
 from osiris_supabase.rest.errors import REST
+from osiris_supabase.rest.limits import of_extractor, of_writer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 OSIRIS_API = "1.0"
 
@@ -114,3 +121,13 @@ def osiris_connections() -> tuple[ConnectionSpec, ...]:
 def osiris_discoverers() -> tuple[DiscovererSpec, ...]:
     """What is in a project."""
     return (DiscovererSpec(family=_FAMILY, ref="osiris_supabase.discover:SupabaseDiscoverer"),)
+
+
+@hookimpl
+def osiris_validate_pipeline(pipeline: Any, catalog: Any) -> Iterator[Diagnostic]:
+    """What a step asks of a connection without a dsn that the Data API cannot do safely."""
+    limits = {f"{_FAMILY}.extractor": of_extractor, f"{_FAMILY}.writer": of_writer}
+    for step in pipeline.steps:
+        if step.component in limits and "dsn" not in catalog.connections.get(step.config.get("connection"), ("dsn",)):
+            for finding in limits[step.component](step.config):
+                yield attrs.evolve(finding, path=("steps", step.index, "config", *finding.path))

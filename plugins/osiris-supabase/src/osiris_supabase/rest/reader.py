@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from arro3.core import Array, DataType, RecordBatch
 
-from osiris_core.api import BatchSource, DriverError, InvalidInput, rows
+from osiris_core.api import BatchSource, DriverError, rows
 from osiris_sql.casting import Plan, cast_rows, cast_schema
 from osiris_supabase.postgres.types_in import noted
 from osiris_supabase.rest.catalog import missing_table, read_tables
 from osiris_supabase.rest.client import Halting, RestClient
 from osiris_supabase.rest.failures import Refused, raise_refusal
 from osiris_supabase.rest.keys import role_of
+from osiris_supabase.rest.limits import refuse_sql
 from osiris_supabase.rest.reading import Read, Reading
 from osiris_supabase.rest.types import plan_of
 
@@ -36,7 +37,8 @@ class RestReader:
         self, *, step_id: str, config: Extractor, inputs: Mapping[str, Dataset], ctx: DriverContext
     ) -> Mapping[str, Stream]:
         """The rows of the table."""
-        schema = refuse_sql(config, ctx)
+        refuse_sql(config)
+        schema = config.schema or str(ctx.connection.schema)
         with closing(_connect(ctx, schema)) as client:
             read = _plan(client, config, schema, ctx)
         plan = _casts(read)
@@ -56,23 +58,11 @@ class RestReader:
         self, *, step_id: str, config: Extractor, inputs: Mapping[str, AnySchema], ctx: DriverContext
     ) -> Mapping[str, AnySchema]:
         """The columns of the table."""
-        schema = refuse_sql(config, ctx)
+        refuse_sql(config)
+        schema = config.schema or str(ctx.connection.schema)
         with closing(_connect(ctx, schema)) as client:
             read = _plan(client, config, schema, ctx)
         return {"df": noted(cast_schema(_casts(read), ctx), read.plans)}
-
-
-def refuse_sql(config: Extractor, ctx: DriverContext) -> str:
-    """The schema to read from; options that need SQL are refused by name."""
-    for name in ("query", "where"):
-        if getattr(config, name, None) is not None:
-            raise InvalidInput(
-                "OSR-SUPA-115",
-                f"'{name}' is SQL, and the connection has only the Data API, which runs none",
-                hint="add 'dsn' to the connection, or read the table and filter in a DuckDB step",
-                where=name,
-            )
-    return config.schema or str(ctx.connection.schema)
 
 
 def _connect(ctx: DriverContext, schema: str) -> RestClient:

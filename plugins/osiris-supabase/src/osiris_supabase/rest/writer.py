@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 from arro3.core import Schema
 
-from osiris_core.api import Column, DriverError, InvalidInput, LoadCodes, LoadRules, Receipt, Report, Stage, plan_load
+from osiris_core.api import Column, DriverError, LoadCodes, LoadRules, Receipt, Report, Stage, plan_load
 from osiris_supabase.rest import loads, sending
 from osiris_supabase.rest.catalog import missing_table, read_tables
 from osiris_supabase.rest.client import Halting, RestClient
+from osiris_supabase.rest.limits import refuse_mode
 from osiris_supabase.rest.staging import Staging, columns_of
 from osiris_supabase.rest.statements import add_columns, create_loads, create_table
 from osiris_supabase.rest.types import created, holds, written
@@ -32,11 +33,6 @@ if TYPE_CHECKING:
 _CODES: Final = LoadCodes(
     no_table="OSR-SUPA-110", columns_differ="OSR-SUPA-121", lossy="OSR-SUPA-122", no_key="OSR-SUPA-123"
 )
-_WHY: Final = {
-    "replace": "the rows would be gone until the new ones are all there, and readers would see that",
-    "append": "a request whose answer is lost could not be sent again without risking rows twice",
-    "delete_insert": "the rows would be gone until the new ones are there, and readers would see that",
-}
 
 
 @attrs.define(kw_only=True)
@@ -81,7 +77,7 @@ class RestWriter:
         self, *, step_id: str, config: Writer, inputs: Mapping[str, AnySchema], ctx: DriverContext
     ) -> Mapping[str, AnySchema]:
         """Nothing; refuses what ``begin`` would refuse, but for what only the server can tell."""
-        _refuse_mode(config)
+        refuse_mode(config)
         schema = config.schema or str(ctx.connection.schema)
         with closing(_connect(ctx, schema)) as client:
             for one in {id(one): one for one in inputs.values()}.values():
@@ -90,7 +86,7 @@ class RestWriter:
 
     def begin(self, *, step_id: str, config: Writer, schema: AnySchema, ctx: DriverContext) -> Stage:
         """Compare the rows' columns with the table's, and let the server say whether it would take them."""
-        _refuse_mode(config)
+        refuse_mode(config)
         name = config.schema or str(ctx.connection.schema)
         shown = _shown(config, name)
         client = _connect(ctx, name)
@@ -188,16 +184,6 @@ class RestWriter:
             if not loads.usable(tables.get(loads.TABLE)):
                 raise _no_loads(name)
             loads.note(client, {**_row(ctx, step_id, shown, 0, None, state), "mode": "state"})
-
-
-def _refuse_mode(config: Writer) -> None:
-    if config.mode != "upsert":
-        raise InvalidInput(
-            "OSR-SUPA-115",
-            f"'mode: {config.mode}' is not possible over the Data API: {_WHY[config.mode]}",
-            hint="add 'dsn' to the connection, or use 'mode: upsert' with a primary_key",
-            where="mode",
-        )
 
 
 def _connect(ctx: DriverContext, schema: str) -> RestClient:

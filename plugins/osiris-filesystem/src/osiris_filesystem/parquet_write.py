@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from osiris_core.api import Dataset, DriverContext, Schema
     from osiris_filesystem.parquet_config import ParquetWriter
 
+_BATCH_ROWS: Final = 10 * 2048
+"""Ten of DuckDB's vectors: enough that a batch costs little, few enough that it takes little memory."""
 _LOSSY: Final = {
     "INTERVAL": "Parquet keeps intervals to the millisecond only",
     "HUGEINT": "Parquet has no 128-bit integers",
@@ -30,7 +32,7 @@ _LOSSY: Final = {
 
 
 class ParquetWriterDriver(FileWriter):
-    """Writes Parquet by DuckDB's COPY, from batches of one row group each: so bytes follow from rows alone."""
+    """Writes Parquet by DuckDB's COPY, whose row groups are cut by count: so bytes follow from rows alone."""
 
     component = "filesystem.parquet_writer"
 
@@ -60,8 +62,9 @@ class ParquetWriterDriver(FileWriter):
             else name(column.name)
             for column in chosen_columns(rows.schema, config)
         ]
-        # DuckDB cuts row groups where batches end, and with several threads not always alike; a batch of exactly one
-        # row group leaves it no choice.
+        # DuckDB cuts row groups where vectors end, and with several threads not always alike; one thread, and batches
+        # of whole vectors, leave it no choice. A second thread would hold as much again and save no time: rows are
+        # encoded while the steps before make the next.
         return copy(
             rows,
             descriptor,
@@ -69,7 +72,8 @@ class ParquetWriterDriver(FileWriter):
             options=options,
             path=config.path,
             ctx=ctx,
-            batch_rows=config.row_group_size,
+            batch_rows=min(config.row_group_size, _BATCH_ROWS),
+            threads=1,
         )
 
     def join(self, pieces: Sequence[int], into: int, *, config: ParquetWriter, ctx: DriverContext) -> None:

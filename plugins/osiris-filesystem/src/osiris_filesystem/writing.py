@@ -80,15 +80,17 @@ def copy(
     path: str,
     ctx: DriverContext,
     batch_rows: int | None = None,
+    threads: int | None = None,
 ) -> int:
     """Write ``rows`` into the open file with DuckDB's COPY and say how many there were.
 
     ``items`` is the select list, over the columns of the rows. With ``batch_rows`` they come in batches of that size.
+    DuckDB uses ``threads``; those that the step may, when not given.
     """
     source = Watched(rows, batch_rows=batch_rows, memory_limit=ctx.memory_limit)
     stream = source.stream()
     buffer = max(_BUFFER, int(_GROUPS_HELD * _GROUP_ROWS * source.row_bytes))
-    connection = connect(threads=ctx.threads, memory_limit=min(ctx.memory_limit, buffer), scratch=ctx.scratch)
+    connection = connect(threads=threads or ctx.threads, memory_limit=min(ctx.memory_limit, buffer), scratch=ctx.scratch)
     try:
         connection.register(_INPUT, stream)
         with ctx.on_cancel(connection.interrupt):

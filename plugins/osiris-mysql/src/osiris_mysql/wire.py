@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from arro3.core import RecordBatch, Schema
 
-SIZE: Final = 8 << 20
+SIZE: Final = 4 << 20
 """Bytes of rows that are read at a time. A batch costs its readers a millisecond or two, however few rows it has."""
 
 _MANY: Final = 16 << 10

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _TICK: Final = 0.2
 """Seconds between two looks at the cancel token while waiting."""
 _CANCEL_SECONDS: Final = 2.0
-_OUT_BYTES: Final = 6 << 20
+_OUT_BYTES: Final = 2 << 20
 _IN_BYTES: Final = 1 << 20
 _DONE: Final = frozenset({ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK, ExecStatus.EMPTY_QUERY})
 

@@ -90,7 +90,9 @@ def copy(
     source = Watched(rows, batch_rows=batch_rows, memory_limit=ctx.memory_limit)
     stream = source.stream()
     buffer = max(_BUFFER, int(_GROUPS_HELD * _GROUP_ROWS * source.row_bytes))
-    connection = connect(threads=threads or ctx.threads, memory_limit=min(ctx.memory_limit, buffer), scratch=ctx.scratch)
+    connection = connect(
+        threads=threads or ctx.threads, memory_limit=min(ctx.memory_limit, buffer), scratch=ctx.scratch
+    )
     try:
         connection.register(_INPUT, stream)
         with ctx.on_cancel(connection.interrupt):

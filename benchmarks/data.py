@@ -14,22 +14,15 @@ DATA: Final = Path(__file__).resolve().parent / ".data"
 
 
 def synthetic(rows: int) -> Path:
-    """A Parquet file of ``rows`` made-up orders: integers, decimals, floats, times and text of mixed cardinality."""
+    """A Parquet file of ``rows`` made-up orders: integers, decimals, floats, times and text of mixed cardinality.
+
+    Made in a process of its own, because the memory that this one has taken is the least that can be told of a child.
+    """
     target = DATA / f"orders-{rows}.parquet"
     if not target.exists():
         DATA.mkdir(exist_ok=True)
         part = target.with_suffix(".part")
-        duckdb.sql(f"""
-            COPY (
-                SELECT i AS order_id, hash(i) % 1000003 AS customer_id,
-                       ((hash(i, 1) % 1000000) / 100)::DECIMAL(12, 2) AS amount,
-                       (hash(i, 2) % 10000) / 9999 AS score,
-                       TIMESTAMP '2020-01-01' + INTERVAL (i % 100000000) SECOND AS placed_at,
-                       ['new', 'paid', 'sent', 'returned'][1 + (hash(i, 3) % 4)::INT] AS state,
-                       'customer ' || (hash(i, 4) % 5000000)::VARCHAR AS note
-                FROM range({rows}) t(i)
-            ) TO '{part}' (FORMAT parquet, COMPRESSION zstd)
-        """)
+        subprocess.run([sys.executable, __file__, str(rows), str(part)], check=True)
         part.rename(target)
     return target
 
@@ -47,3 +40,21 @@ def lineitem(scale: float) -> tuple[Path, Path]:
             subprocess.run([str(part) for part in made], check=True, stdout=subprocess.DEVNULL)
         making.rename(folder)
     return parquet, csv
+
+
+def _make(rows: str, target: str) -> None:
+    duckdb.sql(f"""
+        COPY (
+            SELECT i AS order_id, hash(i) % 1000003 AS customer_id,
+                   ((hash(i, 1) % 1000000) / 100)::DECIMAL(12, 2) AS amount,
+                   (hash(i, 2) % 10000) / 9999 AS score,
+                   TIMESTAMP '2020-01-01' + INTERVAL (i % 100000000) SECOND AS placed_at,
+                   ['new', 'paid', 'sent', 'returned'][1 + (hash(i, 3) % 4)::INT] AS state,
+                   'customer ' || (hash(i, 4) % 5000000)::VARCHAR AS note
+            FROM range({int(rows)}) t(i)
+        ) TO '{target}' (FORMAT parquet, COMPRESSION zstd)
+    """)
+
+
+if __name__ == "__main__":
+    _make(*sys.argv[1:])

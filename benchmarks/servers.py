@@ -1,9 +1,10 @@
 """How fast do rows leave and enter MySQL and PostgreSQL? Beside the server's own client, and beside other tools.
 
 Servers are private ones, started for the benchmark on this machine. The limit of an extract is the server's own client
-writing to nowhere; that of a load is the server's own load from a file that it reads itself. Other tools are measured
-where ``OSIRIS_BENCH_PEERS`` names an environment that has them: dlt with connectorx, pandas with SQLAlchemy and
-pyarrow, the packages of sling and ingestr that carry their programs.
+writing to nowhere; that of a load is the server's own load from a file that it reads itself, and that of an upsert the
+same and one statement that merges. Other tools are measured where ``OSIRIS_BENCH_PEERS`` names an environment that has
+them: dlt with connectorx, pandas with SQLAlchemy and pyarrow, the packages of sling and ingestr that carry their
+programs.
 """
 
 from __future__ import annotations
@@ -228,7 +229,9 @@ def _jobs(servers: Servers, parquet: Path, *, slow_peers: bool) -> Iterator[Job]
 
 
 def _upserts(servers: Servers, osiris: Any, parquet: Path) -> Iterator[Job]:
-    """A sixth of the rows, half of them with new keys, into all of them; the limit merges a table that is there."""
+    """A sixth of the rows, half of them with new keys, into all of them; the limit is the server's own load of them
+    from a file into a table without keys, and one statement that merges it.
+    """
     changed = "CASE WHEN l_linenumber % 2 = 0 THEN -l_orderkey ELSE l_orderkey END"
     changes = servers.files / "changes.parquet"
     make = [sys.executable, str(HERE / "changes.py"), str(parquet), str(changes), changed]
@@ -239,14 +242,19 @@ def _upserts(servers: Servers, osiris: Any, parquet: Path) -> Iterator[Job]:
         "INSERT INTO loaded SELECT * FROM lineitem",
     )
     others = ", ".join(name for name, _ in COLUMNS[1:])
-    there = (
-        "DROP TABLE IF EXISTS changes",
-        f"CREATE TABLE changes AS SELECT {changed} AS l_orderkey, {others} FROM lineitem LIMIT {rows}",
-    )
+    picked = f"SELECT {changed} AS l_orderkey, {others} FROM lineitem LIMIT {rows}"
+    files = {"my": servers.my.folder / "changes.tsv", "pg": servers.pg.folder / "changes.tsv"}
+    servers.mysql(f"{picked} INTO OUTFILE '{files['my']}'")()
+    servers.postgres(f"COPY ({picked}) TO '{files['pg']}'")()
+    empty = ("DROP TABLE IF EXISTS changes", "CREATE TABLE changes AS SELECT * FROM lineitem LIMIT 0")
     set_my = ", ".join(f"{name} = VALUES({name})" for name, _ in COLUMNS[1:])
     set_pg = ", ".join(f"{name} = excluded.{name}" for name, _ in COLUMNS[1:])
-    merge_my = f"INSERT INTO loaded SELECT * FROM changes ON DUPLICATE KEY UPDATE {set_my}"
-    merge_pg = f"INSERT INTO loaded SELECT * FROM changes ON CONFLICT (l_orderkey, l_linenumber) DO UPDATE SET {set_pg}"
+    load_my, load_pg = f"LOAD DATA INFILE '{files['my']}' INTO TABLE changes", f"COPY changes FROM '{files['pg']}'"
+    merge_my = f"{load_my}; INSERT INTO loaded SELECT * FROM changes ON DUPLICATE KEY UPDATE {set_my}"
+    merge_pg = (
+        f"{load_pg}; INSERT INTO loaded SELECT * FROM changes "
+        f"ON CONFLICT (l_orderkey, l_linenumber) DO UPDATE SET {set_pg}"
+    )
     source = {"component": "filesystem.parquet_extractor", "config": {"path": "changes.parquet"}}
     for name, family, before, program, merge in (
         ("upsert into MySQL", "mysql", servers.mysql, "mariadb", merge_my),
@@ -256,7 +264,7 @@ def _upserts(servers: Servers, osiris: Any, parquet: Path) -> Iterator[Job]:
         target = {"component": f"{family}.writer", "config": config | {"primary_key": ["l_orderkey", "l_linenumber"]}}
         ours = osiris(name, source, target, before(*into))
         (ours.cwd / "changes.parquet").hardlink_to(changes)
-        yield Job(name=name, ours=ours, limit=servers.client(f"{name} limit", program, merge, before(*there, *into)))
+        yield Job(name=name, ours=ours, limit=servers.client(f"{name} limit", program, merge, before(*empty, *into)))
 
 
 def _connections(servers: Servers) -> Mapping[str, Any]:

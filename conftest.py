@@ -18,6 +18,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,7 +37,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Let Ctrl-C reach what the tests start: a shell lets its background jobs, and all below them, ignore it."""
+    """No test by examples has a time limit, which a busy machine would break. And let Ctrl-C reach what the tests
+    start: a shell lets its background jobs, and all below them, ignore it.
+    """
+    settings.register_profile("osiris", settings(), deadline=None)
+    settings.load_profile("osiris")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from osiris_core.redaction import MASK, Redactor
@@ -483,7 +483,6 @@ _ESCAPES = ["json", "json, not ascii", "repr", "url", "html", "raw"]
 
 
 @given(_secrets, st.lists(st.sampled_from(_ESCAPES), max_size=3))
-@settings(deadline=None)
 def test_any_secret_in_any_nesting_of_three_escapes_is_masked_whole(secret, chain):
     text = secret
     for encoding in chain:
@@ -492,7 +491,6 @@ def test_any_secret_in_any_nesting_of_three_escapes_is_masked_whole(secret, chai
 
 
 @given(_secrets, st.sampled_from(sorted(ENCODINGS)))
-@settings(deadline=None)
 def test_any_secret_in_any_encoding_is_masked_whole(secret, encoding):
     if encoding == "backslash before each mark" and re.search(r"\\[A-Za-z0-9]", ENCODINGS[encoding](secret)):
         return
@@ -500,14 +498,12 @@ def test_any_secret_in_any_encoding_is_masked_whole(secret, encoding):
 
 
 @given(_secrets, _texts, _texts)
-@settings(deadline=None)
 def test_no_secret_is_left_whatever_stands_around_it(secret, before, after):
     made = redactor(secret)
     assert secret not in made.text(before + secret + after).replace(MASK, "\0")
 
 
 @given(st.lists(_secrets, min_size=1, max_size=3), _texts, st.lists(st.integers(1, 30), min_size=1, max_size=10))
-@settings(deadline=None)
 def test_a_stream_says_what_the_whole_text_would(secrets, filler, sizes):
     made = redactor(*secrets)
     text = f"{filler}{secrets[0]}\n{filler}" + f"{filler} ".join(secrets)
@@ -534,7 +530,6 @@ _json = st.recursive(
 
 
 @given(_json)
-@settings(deadline=None)
 def test_data_without_secrets_comes_back_equal(data):
     text = json.dumps(data)
     if Redactor().text(text) == text and "\\" not in text:

@@ -93,7 +93,7 @@ pieces = st.sampled_from(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(pieces, max_size=25).map("".join))
 def test_any_text_is_read_in_order_and_rewriting_by_itself_changes_nothing(sql):
     for dialect in ("duckdb", "mysql"):
@@ -106,7 +106,7 @@ def test_any_text_is_read_in_order_and_rewriting_by_itself_changes_nothing(sql):
         )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(
         st.sampled_from(["'x:a'", '"y$b"', "$$ :c $$", "$q$ $d $q$", "/* :e */", "-- :f\n", "$g", " , ", "+", "1"]),

@@ -115,7 +115,6 @@ def loads(ledger):
 @pytest.mark.slow
 @settings(
     max_examples=10,
-    deadline=None,
     phases=(Phase.explicit, Phase.generate),
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -372,7 +372,7 @@ def ends_in_newline(value):
     return isinstance(value, str) and value.endswith("\n")
 
 
-@settings(max_examples=300, suppress_health_check=list(HealthCheck), deadline=None)
+@settings(max_examples=300, suppress_health_check=list(HealthCheck))
 @given(st.data(), config_classes(), st.booleans())
 def test_the_structurer_and_the_schema_accept_the_same(data, cls, placeholders):
     shape = shapes.shape_of(cls)
@@ -397,7 +397,7 @@ def test_the_structurer_and_the_schema_accept_the_same(data, cls, placeholders):
     assert {row.name for row in field_rows(cls)} >= {member.name for member in shape.members}
 
 
-@settings(suppress_health_check=list(HealthCheck), deadline=None)
+@settings(suppress_health_check=list(HealthCheck))
 @given(config_classes(), values)
 def test_any_data_is_an_instance_or_findings(cls, value):
     made, findings = structure(cls, value)

@@ -134,7 +134,7 @@ def clothed(draw, data):
     return text.replace("\n", "\r\n") if draw(st.booleans()) else text
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_clothes_do_not_change_the_hash(plain_bench, data):
     document = data.draw(documents())
@@ -144,7 +144,7 @@ def test_clothes_do_not_change_the_hash(plain_bench, data):
     assert compiled(plain_bench, text).hash == plain.hash
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(documents())
 def test_the_order_is_topological_and_keeps_document_order_where_it_can(plain_bench, document):
     steps = compiled(plain_bench, yaml.dump(document)).steps
@@ -158,7 +158,7 @@ def test_the_order_is_topological_and_keeps_document_order_where_it_can(plain_be
     assert seen == set(position)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.one_of(st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.booleans(), texts))
 def test_a_whole_value_is_the_parameter_itself(plain_bench, value):
     document = {
@@ -182,7 +182,7 @@ def test_a_whole_value_is_the_parameter_itself(plain_bench, value):
     assert manifest.params == {"x": value}
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(values)
 def test_any_data_is_answered_with_findings_and_never_with_a_crash(plain_bench, data):
     for document in (data, {"oml_version": "0.1.0", "name": "a", "steps": data, "params": data, "profiles": data}):
@@ -195,7 +195,7 @@ sensible = st.sampled_from(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.dictionaries(keys, sensible | values | st.lists(sensible, max_size=3), max_size=5), max_size=4))
 def test_nearly_sensible_steps_are_answered_with_findings_too(plain_bench, steps):
     document = {"oml_version": "0.1.0", "name": "a", "params": {"x": {"default": 1}}, "steps": steps}

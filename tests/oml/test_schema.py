@@ -26,7 +26,7 @@ def step(component="sample.plain", mode="extract", **config):
     return {"id": "it", "component": component, "mode": mode, "config": config}
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(documents())
 def test_what_the_validator_accepts_the_schema_accepts(validator, document):
     assert list(validator.iter_errors(document)) == []

@@ -11,7 +11,7 @@ from osiris_core.plugins.index import MAX_SHOWN, PLUGIN_ID, distribution_for, in
 TEXT = st.text(st.characters(codec="utf-8"), max_size=80)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(points=TEXT | st.binary(max_size=80), metadata=TEXT | st.binary(max_size=80))
 def test_metadata_of_any_content_is_read(on_path, points, metadata):
     info = on_path.folder / "osiris_odd-1.0.dist-info"

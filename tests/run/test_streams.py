@@ -209,7 +209,7 @@ ENCODED = ("dictionary", "run_end_encoded", "string_view", "binary_view", "list_
 
 
 @given(shapes)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_plain_schemas_have_no_encoding_left(kind):
     schema = pa.schema([pa.field("c", kind, metadata={"k": "v"}), pa.field("d", pa.int64(), nullable=False)])
     plain = plain_schema(RecordBatchReader.from_batches(schema, []).schema)

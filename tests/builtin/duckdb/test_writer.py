@@ -169,7 +169,7 @@ def values(rows):
 
 
 @pytest.mark.slow
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(loads=st.lists(st.tuples(st.sampled_from(["append", "replace", "upsert", "delete_insert"]), ROWS), max_size=5))
 def test_any_sequence_of_loads_gives_what_a_model_gives(tmp_path_factory, bench, loads):
     bench = type(bench)(tmp_path_factory.mktemp("model"))

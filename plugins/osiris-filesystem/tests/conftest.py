@@ -51,6 +51,7 @@ class Folder:
     def __init__(self, path):
         self.path = path
         self.runs = 0
+        self.sessions = []
         self.connection = None
         self.failpoints = ""
         self.token = CancelToken()
@@ -78,6 +79,7 @@ class Folder:
         self.runs += 1
         session = Session.create("run", self.path / "logs", details={}, redactor=Redactor())
         self.session = session
+        self.sessions.append(session)
         return StepContext(
             step_id="step",
             component=component,
@@ -163,4 +165,7 @@ def types(table):
 
 @pytest.fixture
 def folder(tmp_path):
-    return Folder(tmp_path)
+    made = Folder(tmp_path)
+    yield made
+    for session in made.sessions:  # three open files each
+        session.close({})

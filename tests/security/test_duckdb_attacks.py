@@ -22,6 +22,8 @@ from osiris_core.builtin.duckdb.hardened import closed_connection
 from osiris_core.builtin.duckdb.processor import ProcessorDriver
 from osiris_core.errors import OsirisError
 
+pytestmark = pytest.mark.matrix
+
 CANARY = "canary-5b1c"  # pragma: allowlist secret
 
 

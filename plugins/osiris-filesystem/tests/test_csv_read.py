@@ -67,6 +67,7 @@ def test_types_are_inferred_strictly_and_recorded(folder):
     assert [one["files"] for one in folder.events("files_read")] == [[{"path": "a.csv", "bytes": len(SAMPLE)}]]
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("good", "bad", "type_"),
     [
@@ -191,6 +192,7 @@ def test_formats_are_exact(folder):
     refused(folder, "OSR-FS-022", path="b.csv", **config)
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize(
     ("rows", "code", "message"),
@@ -255,6 +257,7 @@ def test_long_cells_with_line_breaks_are_read_whole_or_refused_with_the_setting(
     assert found == [(1, "a"), (2, long), (3, lines), (4, "b")]
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("end", ["", "\n"])
 @pytest.mark.parametrize("parallel", [True, False])
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, zstd.compress])

@@ -10,6 +10,8 @@ from osiris_mysql.functions import RULES
 from osiris_mysql.result import prepare
 from osiris_sql.readonly import MOST_BYTES, Refused, read_only
 
+pytestmark = pytest.mark.matrix
+
 OUT = "/tmp/osiris-attack"  # never written
 
 ATTACKS = [

@@ -10,6 +10,8 @@ import pytest
 from osiris_core.errors import DriverError
 
 D, T = dt.datetime, dt.time
+pytestmark = pytest.mark.matrix
+
 BIG = Decimal("9" * 38)
 
 MADE = {

@@ -6,6 +6,8 @@ import pytest
 
 from osiris_core.api import DriverError, OsirisError
 
+pytestmark = pytest.mark.matrix
+
 ATTACKS = [
     # more than one statement, and ways out of the parentheses around it
     "SELECT 1; DELETE FROM victim",

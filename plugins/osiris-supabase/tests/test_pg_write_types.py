@@ -10,6 +10,8 @@ from osiris_supabase.postgres.types_out import holds
 from tests.bench import tuples
 
 # DuckDB's SQL of a value, the column made for it, and what the server calls that value
+pytestmark = pytest.mark.matrix
+
 VALUES = [
     ("true", "boolean", "true"),
     ("(-128)::TINYINT", "smallint", "-128"),

@@ -104,6 +104,5 @@ def on_path(site, monkeypatch):
     before = set(sys.modules)
     yield site
     for name in set(sys.modules) - before:
-        # Not those that are installed: to import them anew for each test would take longer than many a test.
-        if str(getattr(sys.modules[name], "__file__", None)).startswith(str(site.folder)):
+        if name.startswith("osiris_") and not name.startswith("osiris_core"):
             del sys.modules[name]

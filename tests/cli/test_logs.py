@@ -9,10 +9,9 @@ import pytest
 
 from osiris_core.ids import new_session_id
 from osiris_core.run.process import this_process
-from tests.command import apart
-from tests.run.workshop import numbers, remote_shop, shop, store
+from tests.run.workshop import numbers, remote_shop, store
 
-__all__ = ["remote_shop", "shop"]
+__all__ = ["remote_shop"]
 
 
 def ran(shop, *steps, name="p", env=None):
@@ -35,14 +34,15 @@ def made(shop, **files):
     return folder
 
 
-def test_an_empty_project_has_none(shop):
-    assert listed(shop) == []
-    done = shop.osiris("logs", "last")
+def test_an_empty_project_has_none(remote_shop):
+    assert listed(remote_shop) == []
+    done = remote_shop.osiris("logs", "last")
     assert done.returncode == 2
     assert "OSR-LOG-003" in done.stderr
 
 
-def test_list_show_and_last(shop):
+def test_list_show_and_last(remote_shop):
+    shop = remote_shop
     ran(shop)
     ran(shop, numbers(fault="driver"), store(), name="bad")
     newest, oldest = listed(shop)
@@ -55,7 +55,7 @@ def test_list_show_and_last(shop):
     assert listed(shop, "--since", "2999-01-01") == []
     assert len(listed(shop, "--since", oldest["started"])) == 2
     assert [one["pipeline"] for one in listed(shop, "--since", newest["started"].replace("Z", "+00:00"))] == ["bad"]
-    refused = apart(shop.folder, "logs", "list", "--since", "31/01/2026", "--json")
+    refused = shop.osiris("logs", "list", "--since", "31/01/2026", "--json")
     assert (refused.returncode, json.loads(refused.stdout)["error"]["code"]) == (2, "OSR-CLI-003")
     message = json.loads(refused.stdout)["error"]["message"]
     assert "'31/01/2026' is no time; write 2026-01-31, " in message
@@ -76,7 +76,8 @@ def test_list_show_and_last(shop):
     assert len(table) == 3
 
 
-def test_a_session_that_is_not_there(shop):
+def test_a_session_that_is_not_there(remote_shop):
+    shop = remote_shop
     ran(shop)
     ran(shop)
     done = shop.osiris("logs", "show", "nonsense", "--json")
@@ -106,7 +107,8 @@ def test_a_session_that_is_not_there(shop):
         ({"status_json": '{"status": "failed", "steps": [1, {"id": 5}], "error": {"message": null}}'}, "failed"),
     ],
 )
-def test_a_damaged_record_still_lists_and_shows(shop, files, status):
+def test_a_damaged_record_still_lists_and_shows(remote_shop, files, status):
+    shop = remote_shop
     folder = made(shop, **files)
     (folder / "events.jsonl").write_bytes(b'{"event": "run_started"}\n{"ts": 1, "event": "step_\n\xff\xfe\n[1]\n')
     ran(shop)
@@ -124,7 +126,8 @@ def test_a_damaged_record_still_lists_and_shows(shop, files, status):
     assert "events.jsonl is missing" in gone.stderr
 
 
-def test_a_status_cut_short_is_damage_and_no_crash(shop):
+def test_a_status_cut_short_is_damage_and_no_crash(remote_shop):
+    shop = remote_shop
     ran(shop)
     (folder,) = shop.records()
     status = folder / "status.json"
@@ -135,54 +138,53 @@ def test_a_status_cut_short_is_damage_and_no_crash(shop):
     assert "numbers\tsample.numbers\tsucceeded" in shown.stdout
 
 
-def test_a_day_that_is_none(shop):
+def test_a_day_that_is_none(remote_shop):
     """The folder has the form of a session's name and a date that no calendar has."""
-    folder = shop.folder / "logs/run_20269999T999999999999Z_0123abcd"
+    folder = remote_shop.folder / "logs/run_20269999T999999999999Z_0123abcd"
     folder.mkdir(parents=True)
-    (one,) = listed(shop)
+    (one,) = listed(remote_shop)
     assert (one["status"], one["started"]) == ("damaged", "20269999T999999999999Z")
 
 
-def test_a_run_that_is_still_going(shop):
+def test_a_run_that_is_still_going(remote_shop):
     mark = this_process()
     opening = {"kind": "run", "pipeline": "p", "started": "2026-01-01T00:00:00.000Z"}
     process = {"pid": mark.pid, "started": mark.started, "host": mark.host}
-    made(shop, session_json=json.dumps({**opening, "process": process}))
-    assert [one["status"] for one in listed(shop)] == ["running"]
+    made(remote_shop, session_json=json.dumps({**opening, "process": process}))
+    assert [one["status"] for one in listed(remote_shop)] == ["running"]
     dead = {**process, "started": "another time"}
-    made(shop, session_json=json.dumps({**opening, "process": dead}))
-    assert [one["status"] for one in listed(shop)] == ["crashed", "running"]
+    made(remote_shop, session_json=json.dumps({**opening, "process": dead}))
+    assert [one["status"] for one in listed(remote_shop)] == ["crashed", "running"]
 
 
 def test_a_crashed_run_shows_how_far_it_got(remote_shop):
     shop = remote_shop
-
     ran(shop, env={"OSIRIS_TEST_FAILPOINTS": "1", "OSIRIS_FAILPOINT": "staged:kill"})
     shown = json.loads(shop.osiris("logs", "last", "--json").stdout)
     assert shown["status"] == "crashed"
     assert {one["id"]: one["status"] for one in shown["steps"]} == {"numbers": "running", "store": "running"}
 
 
-def test_text_from_data_does_nothing_to_a_terminal(shop):
+def test_text_from_data_does_nothing_to_a_terminal(remote_shop):
     evil = "\x1b[2J[bold]x[/nonsense]\u202e"
     error = {"code": "OSR-X-001", "message": evil, "where": None, "hint": evil}
     status = {"status": "failed", "pipeline": evil, "error": error, "steps": [{"id": evil}]}
-    folder = made(shop, status_json=json.dumps(status))
+    folder = made(remote_shop, status_json=json.dumps(status))
     (folder / "events.jsonl").write_text(json.dumps({"ts": evil, "event": evil, "step": evil}) + "\n")
     for arguments in (["list"], ["last"], ["last", "--events"]):
-        done = shop.osiris("logs", *arguments)
+        done = remote_shop.osiris("logs", *arguments)
         assert done.returncode == 0, done.stderr
         assert "\x1b" not in done.stdout
         assert "\u202e" not in done.stdout
         assert "[bold]x[/nonsense]" in done.stdout
 
 
-def test_ten_thousand_sessions_list_by_name(shop):
-    logs = shop.folder / "logs"
+def test_ten_thousand_sessions_list_by_name(remote_shop):
+    logs = remote_shop.folder / "logs"
     logs.mkdir()
     for number in range(10_000):
         (logs / f"run_20260101T{number:012d}Z_{number:08x}").mkdir()
-    reads = shop.site.python(
+    reads = remote_shop.site.python(
         "-c",
         "import sys\nfrom pathlib import Path\nfrom itertools import islice\n"
         "from osiris_core.report import reader\n"
@@ -190,7 +192,7 @@ def test_ten_thousand_sessions_list_by_name(shop):
         "sys.addaudithook(lambda name, args: opened.append(args[0]) if name == 'open' else None)\n"
         "found = list(islice(reader.sessions(Path('logs')), 5))\n"
         "print(len(found), len([one for one in opened if 'run_' in str(one)]))",
-        cwd=shop.folder,
+        cwd=remote_shop.folder,
     )
     assert reads.returncode == 0, reads.stderr
     count, opened = map(int, reads.stdout.split())
@@ -198,9 +200,9 @@ def test_ten_thousand_sessions_list_by_name(shop):
     assert opened <= 5 * 4
 
 
-def test_other_files_in_the_folder_are_ignored(shop):
-    ran(shop)
-    (shop.folder / "logs" / "notes.txt").write_text("mine")
-    (shop.folder / "logs" / new_session_id("run")).write_text("a file with a session's name")
-    os.symlink("nowhere", shop.folder / "logs" / new_session_id("run"))
-    assert len(listed(shop)) == 1
+def test_other_files_in_the_folder_are_ignored(remote_shop):
+    ran(remote_shop)
+    (remote_shop.folder / "logs" / "notes.txt").write_text("mine")
+    (remote_shop.folder / "logs" / new_session_id("run")).write_text("a file with a session's name")
+    os.symlink("nowhere", remote_shop.folder / "logs" / new_session_id("run"))
+    assert len(listed(remote_shop)) == 1

@@ -11,9 +11,9 @@ import duckdb
 import pytest
 
 from osiris_core.cli.progress import line_of
-from tests.run.workshop import numbers, remote_shop, shop, sql, step, store, through
+from tests.run.workshop import numbers, remote_shop, sql, step, store, through
 
-__all__ = ["remote_shop", "shop"]
+__all__ = ["remote_shop"]
 
 
 def document(done):
@@ -21,7 +21,8 @@ def document(done):
     return json.loads(done.stdout)
 
 
-def test_a_pipeline_is_compiled_built_and_run(shop):
+def test_a_pipeline_is_compiled_built_and_run(remote_shop):
+    shop = remote_shop
     shop.write(numbers(rows=4), store())
     done = shop.osiris("run", "p.yaml")
     assert done.returncode == 0, done.stderr
@@ -39,7 +40,8 @@ def test_a_pipeline_is_compiled_built_and_run(shop):
     assert len(shop.records()) == 5
 
 
-def test_one_json_document_on_stdout(shop):
+def test_one_json_document_on_stdout(remote_shop):
+    shop = remote_shop
     shop.write(numbers(rows=4), store())
     done = document(shop.osiris("run", "p.yaml", "--json"))
     assert done["ok"] is True
@@ -59,7 +61,8 @@ def test_one_json_document_on_stdout(shop):
     assert document(failed)["error"]["hint"] == "tell it otherwise"
 
 
-def test_a_failure_on_a_terminal_less_stderr(shop):
+def test_a_failure_on_a_terminal_less_stderr(remote_shop):
+    shop = remote_shop
     shop.write(numbers(fault="connection"), store())
     done = shop.osiris("run", "p.yaml")
     assert done.returncode == 5
@@ -71,7 +74,6 @@ def test_a_failure_on_a_terminal_less_stderr(shop):
 
 def test_what_a_driver_prints_does_not_mix_with_the_document(remote_shop):
     shop = remote_shop
-
     shop.write(numbers(rows=4, says="hello from a driver"), store())
     done = shop.osiris("run", "p.yaml", "--json")
     assert document(done)["ok"] is True
@@ -82,14 +84,15 @@ def test_what_a_driver_prints_does_not_mix_with_the_document(remote_shop):
     assert "UserWarning: warned: hello from a driver" in log
 
 
-def test_verbose_has_a_line_for_every_event_of_interest(shop):
-    shop.write(numbers(rows=4), store())
-    done = shop.osiris("run", "p.yaml", "--verbose")
+def test_verbose_has_a_line_for_every_event_of_interest(remote_shop):
+    remote_shop.write(numbers(rows=4), store())
+    done = remote_shop.osiris("run", "p.yaml", "--verbose")
     for word in ("run_started", "step_started step=numbers", "write_staged", "write_published", "store: done, 4 rows"):
         assert word in done.stderr
 
 
-def test_a_dry_run_says_what_would_be_done_and_touches_nothing(shop):
+def test_a_dry_run_says_what_would_be_done_and_touches_nothing(remote_shop):
+    shop = remote_shop
     shop.write(numbers(), store("a", ["numbers"]), store("b", ["numbers"]))
     done = document(shop.osiris("run", "p.yaml", "--dry-run", "--json"))
     assert done["dry_run"] is True
@@ -102,7 +105,8 @@ def test_a_dry_run_says_what_would_be_done_and_touches_nothing(shop):
     assert shop.calls() == []
 
 
-def test_records_go_where_out_says(shop, tmp_path):
+def test_records_go_where_out_says(remote_shop, tmp_path):
+    shop = remote_shop
     shop.write(numbers(), store())
     done = document(shop.osiris("run", "p.yaml", "--json", "--out", str(tmp_path / "elsewhere")))
     assert (tmp_path / "elsewhere" / done["session"] / "status.json").exists()
@@ -120,24 +124,23 @@ def test_records_go_where_out_says(shop, tmp_path):
         (["p.yaml", "--param", "x"], "OSR-CMP-031", 2),
     ],
 )
-def test_what_cannot_be_run(shop, arguments, code, status):
-    shop.write(numbers(), store())
-    done = shop.osiris("run", *arguments, "--json")
+def test_what_cannot_be_run(remote_shop, arguments, code, status):
+    remote_shop.write(numbers(), store())
+    done = remote_shop.osiris("run", *arguments, "--json")
     assert done.returncode == status
     assert document(done)["error"]["code"] == code
     assert "Traceback" not in done.stderr
 
 
-def test_a_manifest_takes_no_parameters(shop):
-    shop.write(numbers(), store())
-    shop.osiris("compile", "p.yaml")
-    done = shop.osiris("run", "--last-compile", "--param", "x=1", "--json")
+def test_a_manifest_takes_no_parameters(remote_shop):
+    remote_shop.write(numbers(), store())
+    remote_shop.osiris("compile", "p.yaml")
+    done = remote_shop.osiris("run", "--last-compile", "--param", "x=1", "--json")
     assert document(done)["error"]["code"] == "OSR-RUN-071"
 
 
 def test_a_manifest_for_another_component_is_refused_and_recorded(remote_shop):
     shop = remote_shop
-
     shop.write(numbers(), store())
     shop.osiris("compile", "p.yaml")
     plugin = shop.site.folder / "osiris_sample.py"
@@ -151,7 +154,8 @@ def test_a_manifest_for_another_component_is_refused_and_recorded(remote_shop):
     assert document(shop.osiris("logs", "last", "--json"))["status"] == "failed"
 
 
-def test_running_a_manifest_imports_only_the_plugins_it_names(shop):
+def test_running_a_manifest_imports_only_the_plugins_it_names(remote_shop):
+    shop = remote_shop
     shop.site.install("osiris-other", {"other": "osiris_other"}, sources={"osiris_other.py": "1 / 0\n"})
     shop.write(numbers(), store())
     assert "osiris-other" in shop.osiris("compile", "p.yaml").stderr
@@ -160,9 +164,9 @@ def test_running_a_manifest_imports_only_the_plugins_it_names(shop):
     assert "other" not in done.stderr
 
 
-def test_the_live_table_on_a_terminal(shop):
+def test_the_live_table_on_a_terminal(remote_shop):
     """A table while it runs, the summary at the end; what comes from data is shown and does nothing."""
-
+    shop = remote_shop
     shop.write(numbers(wait_for="go"), through(), store(path="[bold]"))
     main, terminal = pty.openpty()
     process = shop.start("run", "p.yaml", terminal=terminal, env={"TERM": "xterm", "COLUMNS": "120"})
@@ -192,7 +196,8 @@ def test_the_live_table_on_a_terminal(shop):
 # explain
 
 
-def test_explain_says_columns_and_types(shop):
+def test_explain_says_columns_and_types(remote_shop):
+    shop = remote_shop
     with duckdb.connect(str(shop.folder / "w.duckdb")) as connection:
         connection.execute("CREATE TABLE t AS SELECT 1::INTEGER AS id, 1.5::DECIMAL(9,2) AS price")
     (shop.folder / "osiris_connections.yaml").write_text("connections:\n  duckdb:\n    main:\n      path: w.duckdb\n")
@@ -210,7 +215,8 @@ def test_explain_says_columns_and_types(shop):
     assert not (shop.folder / "logs").exists()
 
 
-def test_explain_finds_what_would_fail(shop):
+def test_explain_finds_what_would_fail(remote_shop):
+    shop = remote_shop
     with duckdb.connect(str(shop.folder / "w.duckdb")) as connection:
         connection.execute("CREATE TABLE t AS SELECT 1 AS id")
     (shop.folder / "osiris_connections.yaml").write_text("connections:\n  duckdb:\n    main:\n      path: w.duckdb\n")
@@ -225,9 +231,9 @@ def test_explain_finds_what_would_fail(shop):
     assert "error[" in shop.osiris("explain", "p.yaml").stderr
 
 
-def test_explain_says_what_it_cannot_know(shop):
-    shop.write(numbers(), sql("next", "SELECT * FROM df"), store())
-    done = document(shop.osiris("explain", "p.yaml", "--json"))
+def test_explain_says_what_it_cannot_know(remote_shop):
+    remote_shop.write(numbers(), sql("next", "SELECT * FROM df"), store())
+    done = document(remote_shop.osiris("explain", "p.yaml", "--json"))
     assert [one["unknown"] for one in done["steps"]] == [
         "sample.numbers cannot tell without reading",
         "the columns of 'numbers' are not known",
@@ -256,7 +262,8 @@ def osiris_run_event(event):
         (None, False),
     ],
 )
-def test_what_the_settings_allow_expressly_observes_the_run_of_a_manifest(shop, allow, observed):
+def test_what_the_settings_allow_expressly_observes_the_run_of_a_manifest(remote_shop, allow, observed):
+    shop = remote_shop
     shop.site.install("osiris-watch", {"watch": "osiris_watch"}, sources={"osiris_watch.py": OBSERVER})
     shop.write(numbers(), store())
     shop.osiris("compile", "p.yaml")
@@ -267,9 +274,9 @@ def test_what_the_settings_allow_expressly_observes_the_run_of_a_manifest(shop, 
     assert ("observed succeeded" in done.stderr) is observed
 
 
-def test_one_row_is_said_as_one(shop):
-    shop.write(numbers(rows=1), store())
-    done = shop.osiris("run", "p.yaml")
+def test_one_row_is_said_as_one(remote_shop):
+    remote_shop.write(numbers(rows=1), store())
+    done = remote_shop.osiris("run", "p.yaml")
     assert done.stdout.startswith("store: 1 row -> store\np succeeded: 1 row in ")
     assert "numbers: done, 1 row in" in done.stderr
 

@@ -7,18 +7,18 @@ import json
 import pytest
 
 from tests.run.test_incremental import Ledger
-from tests.run.workshop import shop, step
+from tests.run.workshop import remote_shop, step
 
-__all__ = ["shop"]
+__all__ = ["remote_shop"]
 
 
 @pytest.fixture
-def ledger(shop):
+def ledger(remote_shop):
     """A ledger whose pipeline is written; two rows at the source, none loaded."""
-    made = Ledger(shop)
+    made = Ledger(remote_shop)
     made.mode, made.incremental = "upsert", {"cursor": "ts", "initial": "2026-01-01"}
     made.make("DATE", (1, "2026-03-01", "a"), (2, "2026-03-02", "b"))
-    shop.write(*made.steps())
+    remote_shop.write(*made.steps())
     return made
 
 

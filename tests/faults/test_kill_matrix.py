@@ -8,8 +8,11 @@ append neither lost nor doubled) and nothing staged left over. The matrix is pri
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -17,10 +20,8 @@ import duckdb
 import pytest
 
 from osiris_core.run.failpoints import RUNTIME_POINTS
-from tests.command import apart, failing_at, here
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable
     from pathlib import Path
 
@@ -197,7 +198,19 @@ def lay_out(folder: Path, destination: Destination) -> None:
 
 
 def osiris(folder: Path, *argv: str, failpoint: str | None = None) -> subprocess.CompletedProcess[str]:
-    return apart(folder, *argv, env=failing_at(failpoint)) if failpoint else here(folder, *argv)
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("OSIRIS_")}
+    if failpoint:
+        environ |= {"OSIRIS_TEST_FAILPOINTS": "1", "OSIRIS_FAILPOINT": failpoint}
+    return subprocess.run(
+        [sys.executable, "-m", "osiris_core", *argv],
+        cwd=folder,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
 
 
 def staged(folder: Path) -> list[str]:

@@ -7,6 +7,7 @@ holds the file for reading.
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -16,8 +17,7 @@ import time
 import duckdb
 import pytest
 
-from tests.command import apart, failing_at, here
-
+OSIRIS = [sys.executable, "-c", "from osiris_core.cli import main; main()"]
 RUNTIME = ("begin", "mid_write", "staged", "before_publish", "after_publish", "before_status")
 OWN = ("duckdb.begun", "duckdb.before_commit", "duckdb.after_commit")
 PUBLISHED = {"after_publish", "before_status", "duckdb.after_commit"}
@@ -65,9 +65,13 @@ def write_pipeline(project, mode, table="t"):
     (project / "p.yaml").write_text(json.dumps(document))
 
 
-def run(project, failpoint=None):
-    command = (project, "run", "p.yaml", "--json")
-    return apart(*command, env=failing_at(failpoint)) if failpoint else here(*command)
+def run(project, failpoint=None, **options):
+    environ = dict(os.environ)
+    if failpoint:
+        environ |= {"OSIRIS_TEST_FAILPOINTS": "1", "OSIRIS_FAILPOINT": failpoint}
+    return subprocess.run(
+        [*OSIRIS, "run", "p.yaml", "--json"], cwd=project, env=environ, capture_output=True, text=True, **options
+    )
 
 
 def rows(project, table="t"):

@@ -16,7 +16,6 @@ from osiris_core.compile.compiler import compile_document
 from osiris_core.model import yaml
 from osiris_core.project.connections import load_connections
 from osiris_core.run.api import RunOptions, run_manifest
-from tests.command import here
 
 PLUGIN = Path(__file__).with_name("sample_plugin.py")
 
@@ -47,12 +46,11 @@ def sql(step_id, query, needs=None):
 
 
 class Workshop:
-    """A project; ``remote`` when its plugin can be found by processes of their own only (fixture ``remote_shop``)."""
+    """A project; in-process runs need the site on the path (fixture ``shop``), subprocesses do not."""
 
-    def __init__(self, folder, site, *, remote):
+    def __init__(self, folder, site):
         self.folder = folder
         self.site = site
-        self.remote = remote
         (folder / "osiris.yaml").write_text("run:\n  jobs: 2\n")
 
     def write(self, *steps, name="p"):
@@ -85,10 +83,8 @@ class Workshop:
         return Ran(outcome)
 
     def osiris(self, *arguments, env=None):
-        """Run the command to its end, in this process if it can."""
-        if self.remote:
-            return self.site.osiris(*arguments, env=env, cwd=self.folder)
-        return here(self.folder, *arguments, env=env)
+        """Run the command to its end."""
+        return self.site.osiris(*arguments, env=env, cwd=self.folder)
 
     def start(self, *arguments, env=None, terminal=None, merged=False, **more):
         """Start the command and leave it running; ``terminal`` is a descriptor for its stderr, ``merged`` both."""
@@ -167,17 +163,17 @@ class Ran:
 @pytest.fixture
 def shop(tmp_path, on_path):
     """A project with the sample plugin, in this process."""
-    return _shop(tmp_path, on_path, remote=False)
+    return _shop(tmp_path, on_path)
 
 
 @pytest.fixture
 def remote_shop(tmp_path, site):
     """A project with the sample plugin, for subprocesses."""
-    return _shop(tmp_path, site, remote=True)
+    return _shop(tmp_path, site)
 
 
-def _shop(tmp_path, site, *, remote):
+def _shop(tmp_path, site):
     site.install("osiris-sample", {"sample": "osiris_sample"}, sources={"osiris_sample.py": PLUGIN.read_text()})
     folder = tmp_path / "project"
     folder.mkdir()
-    return Workshop(folder, site, remote=remote)
+    return Workshop(folder, site)

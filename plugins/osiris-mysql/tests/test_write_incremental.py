@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
-
-from tests.command import apart, failing_at, here
 
 pytestmark = pytest.mark.slow
 
@@ -26,10 +27,12 @@ steps:
 
 
 def osiris(folder, bench, *argv, failpoint=None):
-    environ = {"MYSQL_PASSWORD": bench.server.password}
-    if failpoint is None:
-        return here(folder, *argv, env=environ)
-    return apart(folder, *argv, env=environ | failing_at(failpoint))
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("OSIRIS_")}
+    environ["MYSQL_PASSWORD"] = bench.server.password
+    if failpoint:
+        environ |= {"OSIRIS_TEST_FAILPOINTS": "1", "OSIRIS_FAILPOINT": failpoint}
+    command = [sys.executable, "-m", "osiris_core", *argv]
+    return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, timeout=120, check=False)
 
 
 @pytest.mark.parametrize("mode", ["mode: append", "mode: upsert, primary_key: [id]"])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
 from osiris_core.run.failpoints import RUNTIME_POINTS
-from tests.command import apart, failing_at, here
 
 pytestmark = pytest.mark.slow
 
@@ -40,9 +42,18 @@ steps:
 
 
 def osiris(folder, dsn, *argv, failpoint=None):
-    if failpoint is None:
-        return here(folder, *argv, env={"DSN": dsn})
-    return apart(folder, *argv, env={"DSN": dsn} | failing_at(failpoint))
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("OSIRIS_")} | {"DSN": dsn}
+    if failpoint:
+        environ |= {"OSIRIS_TEST_FAILPOINTS": "1", "OSIRIS_FAILPOINT": failpoint}
+    return subprocess.run(
+        [sys.executable, "-m", "osiris_core", *argv],
+        cwd=folder,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
 
 
 @pytest.fixture

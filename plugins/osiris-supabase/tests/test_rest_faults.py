@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
 from osiris_core.run.failpoints import RUNTIME_POINTS
-from tests.command import apart, failing_at, here
 from tests.servers.rest_bench import LOADS, SECRET, rest, standin, standin_database
 
 __all__ = ["rest", "standin", "standin_database"]
@@ -59,12 +61,20 @@ class Project:
         (self.folder / "p.yaml").write_text(pipeline)
 
     def run(self, failpoint=None):
-        command = (self.folder, "run", "p.yaml", "--json")
-        environ = {"PROJECT_KEY": SECRET}
-        if failpoint is None:
-            done = here(*command, env=environ)
-        else:
-            done = apart(*command, env=environ | failing_at(failpoint))
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("OSIRIS_")}
+        environ["PROJECT_KEY"] = SECRET
+        if failpoint:
+            environ |= {"OSIRIS_TEST_FAILPOINTS": "1", "OSIRIS_FAILPOINT": failpoint}
+        done = subprocess.run(
+            [sys.executable, "-m", "osiris_core", "run", "p.yaml", "--json"],
+            cwd=self.folder,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
         assert "Traceback" not in done.stderr
         assert SECRET not in done.stdout + done.stderr
         return done

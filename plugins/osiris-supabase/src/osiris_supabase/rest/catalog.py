@@ -23,6 +23,10 @@ _NOTES: Final = re.compile(
     r"(?:This is a Foreign Key to `[^`]*`\.<fk table='(?P<table>[^']*)' column='(?P<column>[^']*)'/>)?\Z"
 )
 """What PostgREST adds to the comment of a column."""
+_NEW_SECONDS: Final = 2.0
+"""How long a table that the Data API does not know may be one that it is about to know. It is told of new tables, and
+then reads the whole schema again; a name that is misspelt is reported so much later.
+"""
 
 
 @attrs.frozen(kw_only=True)
@@ -86,15 +90,23 @@ def read_tables(client: RestClient) -> dict[str, Table]:
         ) from None
 
 
-def missing_table(client: RestClient, name: str) -> None:
-    """Return when there is no table ``name``; an error that says so when it is only hidden from the key's role."""
+def read_tables_with(client: RestClient, name: str) -> dict[str, Table]:
+    """All tables that the key's role may see, ``name`` among them unless there is none, after a moment in which it may
+    become known; an error that says so when it is only hidden from the role.
+    """
+    tables = read_tables(client)
+    if name in tables:
+        return tables
     try:
-        client.read(name, (("limit", "0"),), lag=False)
+        client.read(name, (("limit", "0"),), lag=_NEW_SECONDS)
     except Refused as refused:
         if refused.refusal.code in ("PGRST205", "42P01"):
-            return
+            return tables
         raise_refusal(refused, what=f"looking for table '{name}'")
-    raise DriverError("OSR-SUPA-114", f"the Data API has table '{name}', but does not say what it looks like")
+    tables = read_tables(client)
+    if name not in tables:
+        raise DriverError("OSR-SUPA-114", f"the Data API has table '{name}', but does not say what it looks like")
+    return tables
 
 
 def _table(name: str, definition: dict[str, Any]) -> Table:

@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 
 ATTEMPTS: Final = 5
 _LONGEST_PAUSE: Final = 30.0
-_SCHEMA_LAG: Final = 30.0
-"""Seconds until a schema cache that lags is given up."""
+SCHEMA_LAG: Final = 30.0
+"""Seconds until a schema cache that lags behind a table that is there is given up."""
+_LAG_PAUSE: Final = 1.0
 _SLICE: Final = 0.1
 Params = Sequence[tuple[str, str]]
 
@@ -105,16 +106,16 @@ class RestClient:
 
     def root(self) -> Answer:
         """The description of all tables of the schema."""
-        return self._request("GET", "", (), headers={"Accept": "application/openapi+json, application/json"}, lag=False)
+        return self._request("GET", "", (), headers={"Accept": "application/openapi+json, application/json"}, lag=0.0)
 
-    def read(self, table: str, params: Params, *, lag: bool = True) -> Answer:
-        """Rows of a table."""
+    def read(self, table: str, params: Params, *, lag: float = SCHEMA_LAG) -> Answer:
+        """Rows of a table; one that the schema cache does not have is asked for again for ``lag`` seconds."""
         return self._request("GET", table_path(table), params, headers={"Prefer": "timezone=UTC"}, lag=lag)
 
     def count(self, table: str, params: Params) -> int:
         """The number of rows. Not by HEAD, whose refusals come without their reason."""
         headers = {"Prefer": "count=exact"}
-        answer = self._request("GET", table_path(table), (*params, ("limit", "1")), headers=headers, lag=True)
+        answer = self._request("GET", table_path(table), (*params, ("limit", "1")), headers=headers, lag=SCHEMA_LAG)
         if answer.total is None:
             raise DriverError("OSR-SUPA-105", f"counting '{table}': the answer does not say how many rows there are")
         return answer.total
@@ -122,7 +123,7 @@ class RestClient:
     def upsert(self, table: str, params: Params, body: bytes, *, prefer: str) -> Answer:
         """Rows sent, which may be sent again: ``prefer`` says what becomes of those that are there."""
         headers = {"Prefer": prefer, "Content-Type": "application/json"}
-        return self._request("POST", table_path(table), params, headers=headers, body=body, lag=True)
+        return self._request("POST", table_path(table), params, headers=headers, body=body, lag=SCHEMA_LAG)
 
     def _request(
         self,
@@ -131,7 +132,7 @@ class RestClient:
         params: Params,
         *,
         headers: Mapping[str, str],
-        lag: bool,
+        lag: float,
         body: bytes | None = None,
     ) -> Answer:
         """One request, repeated while that may help; ``Refused`` when it does not."""
@@ -141,26 +142,26 @@ class RestClient:
         attempt, started = 1, time.monotonic()
         while True:
             self._halting.check()
-            asked = None
+            asked, longest = None, _LONGEST_PAUSE
             try:
                 return self._once(method, url, sent, body)
             except Refused as refused:
                 refusal = refused.refusal
-                lagging = lag and refusal.lags and time.monotonic() - started < _SCHEMA_LAG
+                lagging = refusal.lags and time.monotonic() - started < lag
                 retry = refusal.passes and attempt < self._attempts and not (refusal.too_much and method == "POST")
-                if not (lagging or retry) or (refusal.retry_after or 0) > _SCHEMA_LAG * 4:
+                if not (lagging or retry) or (refusal.retry_after or 0) > _LONGEST_PAUSE * 4:
                     refused.attempts = attempt
                     raise
-                asked = refusal.retry_after
+                asked, longest = refusal.retry_after, _LAG_PAUSE if lagging else _LONGEST_PAUSE
             except (ConnectionUnusable, DriverError) as error:
                 if not error.retriable or attempt >= self._attempts:
                     raise
-            self._wait(attempt, asked)
+            self._wait(attempt, asked, longest)
             attempt += 1
 
-    def _wait(self, attempt: int, asked: float | None) -> None:
+    def _wait(self, attempt: int, asked: float | None, longest: float) -> None:
         """Full jitter, and not less than the server asked for."""
-        pause = random.uniform(0, min(_LONGEST_PAUSE, self._pause * 2**attempt))  # noqa: S311 - no secret
+        pause = random.uniform(0, min(longest, self._pause * 2**attempt))  # noqa: S311 - no secret
         until = time.monotonic() + max(pause, asked or 0.0)
         while (left := until - time.monotonic()) > 0:
             self._halting.check()

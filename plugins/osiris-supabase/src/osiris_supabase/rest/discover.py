@@ -60,7 +60,7 @@ class ApiReader:
         params = (("select", ",".join(items)), ("limit", str(rows)))
         what = f"reading some rows of table '{table.name}'"
         try:
-            page = parse_rows(self._open().read(table.name, params, lag=False), what=what)
+            page = parse_rows(self._open().read(table.name, params, lag=0.0), what=what)
         except Refused as refused:
             raise_refusal(refused, what=what)
         return Sample(

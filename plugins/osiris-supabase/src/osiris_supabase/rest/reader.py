@@ -10,7 +10,7 @@ from arro3.core import Array, DataType, RecordBatch
 from osiris_core.api import BatchSource, DriverError, rows
 from osiris_sql.casting import Plan, cast_rows, cast_schema
 from osiris_supabase.postgres.types_in import noted
-from osiris_supabase.rest.catalog import missing_table, read_tables
+from osiris_supabase.rest.catalog import read_tables_with
 from osiris_supabase.rest.client import Halting, RestClient
 from osiris_supabase.rest.failures import Refused, raise_refusal
 from osiris_supabase.rest.keys import role_of
@@ -72,9 +72,8 @@ def _connect(ctx: DriverContext, schema: str) -> RestClient:
 
 def _plan(client: RestClient, config: Extractor, schema: str, ctx: DriverContext) -> Read:
     assert config.table is not None
-    table = read_tables(client).get(config.table)
+    table = read_tables_with(client, config.table).get(config.table)
     if table is None:
-        missing_table(client, config.table)
         raise DriverError(
             "OSR-SUPA-110",
             f"the Data API knows no table '{config.table}' in schema '{schema}'",

@@ -15,7 +15,7 @@ from arro3.core import Schema
 
 from osiris_core.api import Column, DriverError, LoadCodes, LoadRules, Receipt, Report, Stage, plan_load
 from osiris_supabase.rest import loads, sending
-from osiris_supabase.rest.catalog import missing_table, read_tables
+from osiris_supabase.rest.catalog import read_tables, read_tables_with
 from osiris_supabase.rest.client import Halting, RestClient
 from osiris_supabase.rest.limits import refuse_mode
 from osiris_supabase.rest.staging import Staging, columns_of
@@ -177,9 +177,8 @@ class RestWriter:
         name = config.schema or str(ctx.connection.schema)
         shown = _shown(config, name)
         with closing(_connect(ctx, name)) as client:
-            tables = read_tables(client)
+            tables = read_tables_with(client, config.table)
             if config.table not in tables:
-                missing_table(client, config.table)
                 raise DriverError("OSR-SUPA-110", f"there is no table '{shown}' whose state could be noted")
             if not loads.usable(tables.get(loads.TABLE)):
                 raise _no_loads(name)
@@ -198,10 +197,8 @@ def _target(client: RestClient, config: Writer, schema: str, arrow: Schema) -> _
     """How rows of ``arrow`` go into the table; what has to be made first is an error with the statement."""
     shown = _shown(config, schema)
     load = [Column(name, kind) for name, kind in columns_of(arrow, target=shown)]
-    tables = read_tables(client)
+    tables = read_tables_with(client, config.table)
     table = tables.get(config.table)
-    if table is None:
-        missing_table(client, config.table)
     there = None if table is None else [Column(c.name, c.format, c.required) for c in table.columns]
     rules = LoadRules(codes=_CODES, holds=holds, create=lambda column: _refuse_type(column, shown), fold=str)
     plan = plan_load(config, load, there, target=shown, rules=rules)

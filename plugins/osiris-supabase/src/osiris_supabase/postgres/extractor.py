@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from osiris_supabase.postgres.begin import begin
 from osiris_supabase.postgres.endpoint import endpoint_of
 from osiris_supabase.postgres.failures import ServerFailure
-from osiris_supabase.postgres.partition import given_up, part_condition, plan_parts, snapshot_of, taken
+from osiris_supabase.postgres.partition import given_up, holder_of, part_condition, plan_parts, snapshot_of, taken
 from osiris_supabase.postgres.query import REFUSED, Select, make_select
 from osiris_supabase.postgres.reading import read_rows, schema_of
 from osiris_supabase.postgres.session import Session, open_session
@@ -62,7 +63,7 @@ class PostgresReader:
         try:
             with as_errors(_what("", config)):
                 begin(session, ctx.connection, read_only=True)
-                found = plan_parts(session, config, _schema(config, ctx), count)
+                found = plan_parts(session, config, _schema(config, ctx), count, ctx)
         finally:
             if not found:
                 session.close()
@@ -71,20 +72,21 @@ class PostgresReader:
     def run_split(self, *, step_id: str, config: Extractor, split: Split, ctx: DriverContext) -> Mapping[str, Stream]:
         """The rows of one range."""
         what = _what(step_id, config)
-        snapshot = snapshot_of(split.spec)
+        snapshot, holder = snapshot_of(split.spec), holder_of(split.spec)
         session: Session | None = None
         try:
             session = reading_session(ctx)
             with as_errors(what):
                 begin(session, ctx.connection, read_only=True, snapshot=snapshot)
-                taken(snapshot)
+                taken(holder)
                 part = part_condition(split.spec)
                 select = _select(session, config, ctx, what, part=part)
                 if split.part == 0:
                     _tell(ctx, select)
-                return {"df": read_rows(session, select, config, ctx, what)}
+                broken_off = partial(given_up, holder)
+                return {"df": read_rows(session, select, config, ctx, what, broken_off=broken_off)}
         except BaseException:
-            given_up(snapshot)
+            given_up(holder)
             if session is not None:
                 session.close()
             raise

@@ -18,7 +18,7 @@ from osiris_supabase.postgres.query import REFUSED
 from osiris_supabase.postgres.types_in import moved, noted
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from osiris_core.api import DriverContext, Stream
     from osiris_supabase.config import Extractor
@@ -32,10 +32,18 @@ def schema_of(select: Select, ctx: DriverContext, what: str) -> Any:
     return noted(cast_schema(_plan(select, what), ctx), select.columns)
 
 
-def read_rows(session: Session, select: Select, config: Extractor, ctx: DriverContext, what: str) -> Stream:
-    """The rows of ``select``; the session is closed after the last one."""
+def read_rows(
+    session: Session,
+    select: Select,
+    config: Extractor,
+    ctx: DriverContext,
+    what: str,
+    *,
+    broken_off: Callable[[], None] = lambda: None,
+) -> Stream:
+    """The rows of ``select``; the session is closed after the last one; ``broken_off`` is called if they end before."""
     plan = _plan(select, what)
-    typed = cast_rows(plan, _cells(session, select, config, plan.raw_schema(), what), ctx)
+    typed = cast_rows(plan, _cells(session, select, config, plan.raw_schema(), what, broken_off), ctx)
     return _Noted(typed, select.columns)
 
 
@@ -73,8 +81,10 @@ def _plan(select: Select, what: str) -> Plan:
     )
 
 
-def _cells(session: Session, select: Select, config: Extractor, schema: Any, what: str) -> Generator[Any, None, None]:
-    count, seen = len(select.columns), 0
+def _cells(
+    session: Session, select: Select, config: Extractor, schema: Any, what: str, broken_off: Callable[[], None]
+) -> Generator[Any, None, None]:
+    count, seen, whole = len(select.columns), 0, False
     copying = ReadAhead(session.copy_out(select.copy()), session.give_up)
     try:
         for buffer in copying:
@@ -82,6 +92,7 @@ def _cells(session: Session, select: Select, config: Extractor, schema: Any, wha
             seen += cells.starts.shape[1]
             yield _batch(cells, select, config, schema, what)
         session.run("COMMIT")
+        whole = True
     except ServerFailure as failure:
         raise failure.error(what, codes=REFUSED) from None
     except BrokenRowsError:
@@ -89,6 +100,8 @@ def _cells(session: Session, select: Select, config: Extractor, schema: Any, wha
     finally:
         copying.close()
         session.close()
+        if not whole:
+            broken_off()
     if copying.result != seen:
         raise DriverError("OSR-PG-028", f"{what}: the server sent {copying.result} rows, {seen} arrived")
 

@@ -353,24 +353,99 @@ def test_an_account_that_sees_no_triggers_exchanges_no_table(bench, own_mariadb)
         bench.sql("DROP USER blind@'127.0.0.1'")
 
 
-def test_a_foreign_key_that_the_account_cannot_see(bench, own_mariadb):
-    bench.sql("CREATE TABLE t (id INT PRIMARY KEY, name VARCHAR(9))", "INSERT INTO t VALUES (1, 'old')")
+@pytest.fixture
+def blind(bench, own_mariadb):
+    """Connects as an account with all rights on the bench's database, and with ``grants`` besides."""
+
+    def use(*grants):
+        for grant in grants:
+            bench.sql(f"GRANT {grant} TO blind@'127.0.0.1'")
+        bench.use(user="blind", password="blind-one")  # pragma: allowlist secret
+
     bench.sql(
         "CREATE USER blind@'127.0.0.1' IDENTIFIED BY 'blind-one'",  # pragma: allowlist secret
         f"GRANT ALL ON {bench.database}.* TO blind@'127.0.0.1'",
     )
-    with own_mariadb.database() as hidden:
-        child = f"CREATE TABLE {hidden}.child (id INT, FOREIGN KEY (id) REFERENCES {bench.database}.t (id))"
-        bench.sql(child, f"INSERT INTO {hidden}.child VALUES (1)")
-        try:
-            bench.use(user="blind", password="blind-one")  # pragma: allowlist secret
-            refused(bench, NEW, "OSR-MYSQL-058", mode="replace")
-            with pytest.raises(IntegrityError, match="foreign key"):
-                bench.sql(f"INSERT INTO {hidden}.child VALUES (2)")
-            bench.use()
-            refused(bench, NEW, "OSR-MYSQL-058", mode="replace")  # one of another database is not looked for
-        finally:
-            bench.sql("DROP USER blind@'127.0.0.1'")
+    yield use
+    bench.sql("DROP USER blind@'127.0.0.1'")
+
+
+def refer(bench, database, rule="", table="child", to="t"):
+    """Have a table of another database refer to the bench's table."""
+    bench.sql(
+        f"CREATE TABLE `{database}`.`{table}` (id INT, FOREIGN KEY (id) REFERENCES {bench.database}.`{to}` (id){rule})"
+    )
+
+
+def test_a_foreign_key_that_the_account_cannot_see(bench, mariadb, blind):
+    """A table that is exchanged is put back when the server does not let it go."""
+    bench.sql("CREATE TABLE t (id INT PRIMARY KEY, name VARCHAR(9))", "INSERT INTO t VALUES (1, 'old')")
+    with mariadb.database() as hidden:
+        refer(bench, hidden)
+        bench.sql(f"INSERT INTO {hidden}.child VALUES (1)")
+        blind()
+        assert "cannot see" in refused(bench, NEW, "OSR-MYSQL-058", mode="replace")
+        with pytest.raises(IntegrityError, match="foreign key"):
+            bench.sql(f"INSERT INTO {hidden}.child VALUES (2)")
+        blind("PROCESS ON *.*")
+        assert "foreign key" in refused(bench, NEW, "OSR-MYSQL-062", mode="replace")
+        bench.sql(f"DELETE FROM {hidden}.child")
+        bench.write("writer", NEW, table="t", mode="replace")
+        (plan,) = bench.events("mysql.load_plan")
+        assert plan["published_by"] == "transaction"
+        assert bench.content() == AFTER["replace"]
+
+
+@pytest.mark.parametrize("rule", ["CASCADE", "SET NULL"])
+@pytest.mark.parametrize("grant", ["PROCESS ON *.*", "INSERT ON {other}.*"])
+def test_rows_of_another_database_that_would_go_too(bench, mariadb, blind, rule, grant):
+    """SELECT would not do: MariaDB shows foreign keys to those who may do more in their database."""
+    bench.sql("CREATE TABLE t (id INT PRIMARY KEY, name VARCHAR(9))", "INSERT INTO t VALUES (2, 'old')")
+    with mariadb.database() as other:
+        refer(bench, other, rule=f" ON DELETE {rule}", table="kind-ž")
+        bench.sql(f"INSERT INTO {other}.`kind-ž` VALUES (2)")
+        blind(grant.format(other=other))
+        for mode in ("replace", "delete_insert"):
+            assert f"rows of '{other}.kind-ž'" in refused(bench, NEW, "OSR-MYSQL-058", **MODES[mode])
+        bench.write("writer", NEW, table="t", **MODES["upsert"])
+        assert bench.content() == [(2, "new"), (3, "new")]
+        assert bench.content(f"{other}.`kind-ž`") == [(2,)]
+
+
+@pytest.mark.parametrize("grants", [("PROCESS ON *.*",), ()], ids=["process", "none"])
+def test_foreign_keys_to_other_tables_bind_nothing(bench, mariadb, blind, grants):
+    """Neither those of a table whose name differs in case only, nor those of one of that name elsewhere."""
+    bench.sql("CREATE TABLE T (id INT PRIMARY KEY)", "CREATE TABLE `t-ž` (id INT PRIMARY KEY)")
+    seed(bench)
+    with mariadb.database() as other:
+        mariadb.execute("CREATE TABLE t (id INT PRIMARY KEY)", database=other)
+        mariadb.execute("CREATE TABLE c (id INT, FOREIGN KEY (id) REFERENCES t (id) ON DELETE CASCADE)", database=other)
+        for to in ("T", "t-ž"):
+            refer(bench, other, rule=" ON DELETE CASCADE", table=f"of {to}", to=to)
+        blind(*grants)
+        bench.write("writer", NEW, table="t", mode="replace")
+    (plan,) = bench.events("mysql.load_plan")
+    assert plan["published_by"] == "exchange"
+    assert bench.content() == AFTER["replace"]
+
+
+def test_a_foreign_key_with_a_cascade_that_comes_meanwhile(bench):
+    """The table had another one before, so that it was to be emptied and not exchanged."""
+    bench.sql(
+        "CREATE TABLE t (id INT PRIMARY KEY, name VARCHAR(9))",
+        "INSERT INTO t VALUES (1, 'old')",
+        "CREATE TABLE child (id INT, FOREIGN KEY (id) REFERENCES t (id))",
+    )
+    config = bench.configured("writer", {"table": "t", "mode": "replace"})
+    driver = bench.driver("writer")
+    stage = driver.begin(step_id="step", config=config, schema=schema(NEW), ctx=bench.context("writer"))
+    receipt = driver.write(stage, 0, Rows(NEW))
+    bench.sql("CREATE TABLE other (id INT, FOREIGN KEY (id) REFERENCES t (id) ON DELETE CASCADE)")
+    with pytest.raises(DriverError) as caught:
+        driver.publish(stage, [receipt])
+    driver.abort(stage)
+    assert (caught.value.code, caught.value.retriable) == ("OSR-MYSQL-063", True)
+    assert bench.content() == [(1, "old")]
 
 
 def test_an_account_that_may_not(bench, own_mariadb):

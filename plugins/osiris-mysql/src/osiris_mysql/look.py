@@ -117,7 +117,8 @@ def require_unchanged(session: Session, config: Writer, look: Look) -> None:
     """Refuse to go on when somebody has altered, made or dropped the table since it was looked at."""
     now, before = read_table(session, config.table), look.table
     same = (now and now.definition) == (before and before.definition)
-    if not same or (now and before and (now.bound, now.plain) != (before.bound, before.plain)):
+    bonds = [table and (table.bound, table.plain, table.cascades) for table in (now, before)]
+    if not same or bonds[0] != bonds[1]:
         raise DriverError(
             "OSR-MYSQL-063",
             f"'{config.table}' has been altered, made or dropped while rows were staged for it",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from osiris_core.api import Column, DriverError, LoadCodes, LoadPlan, LoadRules, plan_load
+from osiris_mysql.references import references
 from osiris_mysql.statements import ident, listed, text
 from osiris_mysql.types_out import MyType, created, holds, refused, their_type
 
@@ -39,7 +40,6 @@ _NEXT_NUMBER: Final = re.compile(r"^\)[^\n]*? ENGINE=\w+ AUTO_INCREMENT=(\d+)", 
 _TRANSACTIONAL: Final = frozenset({"innodb", "rocksdb", "tokudb", "ndbcluster"})
 _EXCHANGED: Final = frozenset({"innodb", "rocksdb", "myisam", "aria", "memory"})
 """Engines of which a table made like another has its own rows; one of FEDERATED or CONNECT has the same remote ones."""
-_DESTRUCTIVE: Final = frozenset({"CASCADE", "SET NULL", "SET DEFAULT"})
 
 
 @attrs.frozen(kw_only=True)
@@ -148,19 +148,13 @@ def _bonds(
     session: Session, name: str, *, versioned: bool, triggers: str | None, what: str
 ) -> tuple[tuple[str, ...], str | None]:
     """The tables whose rows go when this one's are deleted, and why the table cannot be exchanged."""
-    # Of this database only: asked of all, the server opens every table it has, and MariaDB 10.11 was seen to crash.
-    keys = session.run(
-        "SELECT TABLE_NAME, DELETE_RULE FROM information_schema.REFERENTIAL_CONSTRAINTS "
-        "WHERE CONSTRAINT_SCHEMA = DATABASE() AND UNIQUE_CONSTRAINT_SCHEMA = DATABASE() "
-        f"AND REFERENCED_TABLE_NAME = {text(name)}",
-        what,
-    )
+    keys = references(session, name, what)
     own = session.run(
         "SELECT 1 FROM information_schema.REFERENTIAL_CONSTRAINTS "
         f"WHERE CONSTRAINT_SCHEMA = DATABASE() AND TABLE_NAME = {text(name)}",
         what,
     )
-    cascades = tuple(sorted({str(table) for table, rule in keys if rule in _DESTRUCTIVE}))
+    cascades = tuple(sorted({key.table for key in keys if key.destructive}))
     if versioned:
         return cascades, "it keeps its history"
     if keys or own:

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 from arro3.core import Table
 
-from osiris_core.api import ConnectionUnusable, DriverError
+from osiris_core.api import ConnectionUnusable, DriverError, LoadState
 
 ROWS = "SELECT * FROM (VALUES (1, 'a'), (2, 'b')) AS t(id, name)"
 MORE = "SELECT * FROM (VALUES (2, 'B'), (3, 'c')) AS t(id, name)"
@@ -290,6 +290,63 @@ def test_a_row_that_breaks_a_rule_changes_nothing(bench):
         assert aborted["clean"]
     assert content(bench) == [(1, "a")]
     assert bench.sql("SELECT count(*) FROM _osiris_loads") == [(0,)]
+
+
+@pytest.fixture
+def weak(bench):
+    """A role that may write where the owner of the tables has made a load already."""
+    bench.write("writer", ROWS, table="t", mode="append", load_id="1" * 32, state=LoadState(key="k", text="one"))
+    bench.server.execute("DROP ROLE IF EXISTS weak; CREATE ROLE weak LOGIN PASSWORD 'weak'")  # pragma: allowlist secret
+    bench.sql("GRANT USAGE ON SCHEMA public TO weak; GRANT ALL ON t, _osiris_loads TO weak")
+    bench.use(user="weak", password="weak")  # pragma: allowlist secret
+    yield bench
+    bench.sql("DROP OWNED BY weak")
+    bench.server.execute("DROP ROLE weak")
+
+
+@pytest.mark.parametrize(
+    "policies",
+    [
+        "",
+        "CREATE POLICY a ON _osiris_loads USING (true)",
+        "CREATE POLICY a ON _osiris_loads FOR INSERT WITH CHECK (true)",
+        "CREATE POLICY a ON _osiris_loads FOR SELECT USING (mode = 'none'); "
+        "CREATE POLICY b ON _osiris_loads FOR INSERT WITH CHECK (true)",
+        "ALTER TABLE _osiris_loads FORCE ROW LEVEL SECURITY; ALTER TABLE _osiris_loads OWNER TO weak",
+        "REVOKE ALL ON _osiris_loads FROM weak",
+    ],
+    ids=["no policy", "all", "insert", "some", "forced", "no rights"],
+)
+def test_commit_rows_that_may_be_hidden_make_no_load_twice(weak, policies):
+    weak.sql(policies or "SELECT 1")
+    config = weak.configured("writer", {"table": "t", "mode": "append"})
+
+    def write(load_id):
+        weak.write("writer", ROWS, table="t", mode="append", load_id=load_id, state=LoadState(key="k", text="two"))
+
+    def read_state():
+        weak.driver("writer").read_state(step_id="s", config=config, key="k", ctx=weak.context("writer"))
+
+    def write_state():
+        state = LoadState(key="k", text="two")
+        weak.driver("writer").write_state(step_id="s", config=config, state=state, ctx=weak.context("writer"))
+
+    for refused in (lambda: write("1" * 32), lambda: write("2" * 32), read_state, write_state):
+        with pytest.raises(DriverError, match="_osiris_loads") as caught:
+            refused()
+        assert caught.value.code == "OSR-PG-008"
+        assert "'_osiris_loads' is under row level security" in caught.value.hint
+        assert "BYPASSRLS" in caught.value.hint
+    assert content(weak) == [(1, "a"), (2, "b")]
+    assert weak.sql("SELECT load_id, state FROM _osiris_loads") == [("1" * 32, "one")]
+
+
+def test_a_role_that_no_policy_binds_sees_the_loads_of_another(weak):
+    weak.server.execute("ALTER ROLE weak BYPASSRLS")
+    written = weak.write("writer", ROWS, table="t", mode="append", load_id="1" * 32)
+    assert written.already
+    assert weak.write("writer", MORE, table="t", mode="append").rows == 2
+    assert len(content(weak)) == 4
 
 
 def test_a_role_without_rights_is_told_what_it_lacks(bench):

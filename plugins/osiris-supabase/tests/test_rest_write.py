@@ -202,6 +202,18 @@ def test_rows_without_the_rights_or_against_policies(table):
     assert table.sql("SELECT count(*) FROM t") == [(0,)]
 
 
+def test_commit_rows_that_a_policy_hides_write_nothing_twice(table):
+    table.sql(f"{LOADS}; GRANT ALL ON t, _osiris_loads TO anon; ALTER TABLE _osiris_loads ENABLE ROW LEVEL SECURITY")
+    table.upsert(THREE, load_id="1" * 32, on_schema_change="ignore")
+    table.use(ANON)
+    for load_id in ("1" * 32, "2" * 32):
+        error = fails(table, "OSR-SUPA-103", load_id=load_id, on_schema_change="ignore")
+        assert "_osiris_loads" in error.message
+        assert "row level security" in error.hint
+    assert table.sql("SELECT count(*), count(DISTINCT id) FROM t") == [(3, 3)]
+    assert table.sql("SELECT load_id FROM _osiris_loads") == [("1" * 32,)]
+
+
 def test_rows_that_break_a_rule_of_the_table(table):
     table.sql("ALTER TABLE t ADD CHECK (id < 3)")
     error = fails(table, "OSR-SUPA-127", on_schema_change="ignore")

@@ -7,12 +7,19 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from osiris_core.api import DriverError, Report, quote_identifier
+from osiris_supabase.postgres.begin import begin
 
 if TYPE_CHECKING:
     from osiris_core.api import LoadState
+    from osiris_supabase.connection import SupabaseConnection
     from osiris_supabase.postgres.session import Session
     from osiris_supabase.postgres.target import Place
 
+HIDDEN: Final = (
+    "'_osiris_loads' is under row level security, and a load whose row a policy hides would be made twice: write as "
+    "its owner, or as a role with BYPASSRLS that may SELECT, INSERT and UPDATE it"
+)
+"""What to do when the role may not see every commit row."""
 _LOCK: Final = "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended($1, 0))"
 
 
@@ -67,6 +74,12 @@ def create_loads(session: Session, schema: str, *, create_schema: bool) -> None:
     if not has_loads(session, schema):
         for statement in create_statements(schema):
             session.run(statement)
+
+
+def begin_reading(session: Session, connection: SupabaseConnection) -> None:
+    """Begin a read-only transaction in which commit rows that a policy hides are an error, and not none."""
+    begin(session, connection, read_only=True)
+    session.run("SET LOCAL row_security = off")
 
 
 def find_load(session: Session, place: Place, load_id: str) -> Report | None:

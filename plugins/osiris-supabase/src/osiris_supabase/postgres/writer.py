@@ -12,8 +12,10 @@ from osiris_supabase.postgres.begin import begin, set_statement_timeout
 from osiris_supabase.postgres.failures import ServerFailure
 from osiris_supabase.postgres.load import Load
 from osiris_supabase.postgres.loads import (
+    HIDDEN,
     CommitRow,
     add_load,
+    begin_reading,
     create_loads,
     find_load,
     forget_states,
@@ -154,7 +156,7 @@ class PostgresWriter:
         try:
             place = place_of(config, ctx.connection.schema)
             with _named(f"reading the state of '{place.shown}'"):
-                begin(session, ctx.connection, read_only=True)
+                begin_reading(session, ctx.connection)
                 if not has_loads(session, place.schema) or find_target(session, place) is None:
                     return None
                 return read_state(session, place.schema, key)
@@ -267,6 +269,8 @@ def _named(what: str) -> Iterator[None]:
 
 
 def _refusal(failure: ServerFailure, what: str) -> OsirisError:
+    if failure.state == "42501" and "_osiris_loads" in failure.said:
+        return failure.error(what, hint=HIDDEN)
     if "row-level security" in failure.said:
         return failure.error(
             what, codes={"0A": "OSR-PG-008"}, hint="write as the table's owner, or as a role with BYPASSRLS"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import pwd
 import socket
 import struct
 import sys
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import attrs
 import pytest
+from pymysql.err import OperationalError
 
 from osiris_core.api import Cancelled, ConnectionUnusable, DriverError, SecretStr
 from osiris_mysql.connection import MySQLConnection, is_local, tls_mode
@@ -215,6 +218,92 @@ def test_nobody_listens(mariadb):
     assert (error.code, error.retriable) == ("OSR-MYSQL-001", True)
 
 
+# -- ways to log in
+
+
+GUEST = {"user": "guest", "password": "guest-s3cret", "database": "information_schema"}  # pragma: allowlist secret
+
+
+@pytest.fixture
+def guest(own_mariadb):
+    """Makes an account that logs in by an authentication plugin; a connection as that account."""
+
+    def make(via):
+        own_mariadb.execute(f"CREATE USER guest@'127.0.0.1' IDENTIFIED VIA {via} USING PASSWORD('{GUEST['password']}')")
+        return lambda **fields: connection_of(own_mariadb, **{**GUEST, **fields})
+
+    yield make
+    own_mariadb.execute("DROP USER IF EXISTS guest@'127.0.0.1'")
+
+
+@pytest.fixture
+def ed25519(own_mariadb):
+    """The server's plugin of that name."""
+    try:
+        own_mariadb.execute("INSTALL SONAME 'auth_ed25519'")
+    except OperationalError as error:
+        pytest.skip(f"the server has no ed25519: {error}")
+    yield
+    own_mariadb.execute("UNINSTALL SONAME 'auth_ed25519'")
+
+
+@pytest.fixture
+def no_nacl(monkeypatch):
+    """As if pynacl were not installed; PyMySQL keeps it once it has found it."""
+    monkeypatch.setitem(sys.modules, "nacl", None)
+    monkeypatch.setattr("pymysql._auth._nacl_bindings", None)
+
+
+def who(connection):
+    session = open_session(connection)
+    try:
+        return session.run("SELECT CURRENT_USER()")[0][0]
+    finally:
+        session.close()
+
+
+def refuses_a_wrong_password(connect):
+    for wrong in ("not-the-s3cret", ""):
+        error = refusal(connect(password=wrong))
+        assert (error.code, error.retriable) == ("OSR-MYSQL-002", False)
+        assert "Access denied for user 'guest'@'127.0.0.1'" in error.message
+        assert "s3cret" not in f"{error}{error.hint}"
+
+
+@pytest.mark.parametrize("tls", ["disable", "require"])
+def test_an_account_of_mysql_native_password(guest, tls):
+    connect = guest("mysql_native_password")
+    assert who(connect(tls=tls)) == "guest@127.0.0.1"
+    refuses_a_wrong_password(connect)
+
+
+@pytest.mark.parametrize("tls", ["disable", "require"])
+def test_an_account_of_ed25519(ed25519, guest, tls):
+    pytest.importorskip("nacl", reason="pynacl is not installed")
+    connect = guest("ed25519")
+    assert who(connect(tls=tls)) == "guest@127.0.0.1"
+    refuses_a_wrong_password(connect)
+
+
+def test_an_account_of_ed25519_without_pynacl(ed25519, guest, no_nacl):
+    error = refusal(guest("ed25519")())
+    assert (error.code, "pynacl" in error.hint) == ("OSR-MYSQL-004", True)
+
+
+def test_an_account_of_the_machine(mortal_bench):
+    """By unix_socket the server takes the user of the process for the account; a password is not asked for."""
+    server, name = mortal_bench.server, pwd.getpwuid(os.geteuid()).pw_name
+    server.execute(
+        f"CREATE USER IF NOT EXISTS `{name}`@localhost",
+        f"ALTER USER `{name}`@localhost IDENTIFIED VIA unix_socket",
+        "CREATE USER guest@localhost IDENTIFIED VIA unix_socket",
+    )
+    fields = {"unix_socket": str(server.socket), "password": "", "database": "information_schema"}
+    assert who(connection_of(server, user=name, **fields)) == f"{name}@localhost"
+    error = refusal(connection_of(server, user="guest", **fields))
+    assert (error.code, "Access denied for user 'guest'@'localhost'" in error.message) == ("OSR-MYSQL-002", True)
+
+
 # -- servers that are not what they should be
 
 
@@ -294,8 +383,7 @@ def test_the_password_is_not_sent_in_the_clear(plugin):
     assert b"s3cret" not in impostor.heard
 
 
-def test_the_package_that_is_missing_for_a_way_to_log_in_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "nacl", None)
+def test_the_package_that_is_missing_for_a_way_to_log_in_is_named(no_nacl):
     impostor = Impostor(greeting(NO_TLS), packet(2, b"\xfeclient_ed25519\0" + b"1" * 32))
     try:
         connection = MySQLConnection(

@@ -199,7 +199,13 @@ def _cells(read: _Read, session: Session, limit: int | None, ctx: DriverContext)
                 # Not before: the server keeps to it in SHOW COLUMNS, too.
                 session.run(f"SET SESSION sql_select_limit = {limit}")
             for batch in execute(
-                session, read.sql, read.plan.raw_schema(), accept=accept, warned=warned, what=read.base.what
+                session,
+                read.sql,
+                read.plan.raw_schema(),
+                accept=accept,
+                warned=warned,
+                what=read.base.what,
+                charsets=read.base.charsets,
             ):
                 if left is None:
                     yield batch

@@ -20,17 +20,21 @@ if TYPE_CHECKING:
     from osiris_mysql.session import Session
 
 DIALECT: Final = "mysql"
+_CONVERTED: Final = frozenset({"CHAR", "VARCHAR", "TINYTEXT", "TEXT", "MEDIUMTEXT", "LONGTEXT"})
+_KEPT: Final = frozenset({"binary", "utf8mb4"})
+"""Character sets that arrive as they are."""
 
 
 @attrs.frozen(kw_only=True)
 class Base:
-    """A query before any window: its SQL, what messages call it, and the table's types of those columns that the query
-    makes another type.
+    """A query before any window: its SQL, what messages call it, the table's types of those columns that the query
+    makes another type, and the character sets of those that it makes Unicode.
     """
 
     sql: str
     what: str
     widened: Mapping[str, str] = attrs.field(factory=dict)
+    charsets: Mapping[str, str] = attrs.field(factory=dict)
 
 
 def name(text: str) -> str:
@@ -51,10 +55,10 @@ def _table_query(session: Session, config: MySQLExtractor, extra: Sequence[str])
     database = config.database or session.connection.database
     what = f"reading table '{config.table}'"
     target = f"{name(database)}.{name(config.table)}"
-    shown = session.run(f"SHOW COLUMNS FROM {target}", what)
+    shown = session.run(f"SHOW FULL COLUMNS FROM {target}", what)
     known = {row[0].lower(): row for row in shown}
     if config.columns is None:
-        wanted = [row for row in shown if "INVISIBLE" not in row[5].upper()]
+        wanted = [row for row in shown if "INVISIBLE" not in row[6].upper()]
     else:
         missing = [one for one in config.columns if one.lower() not in known]
         if missing:
@@ -63,14 +67,19 @@ def _table_query(session: Session, config: MySQLExtractor, extra: Sequence[str])
         wanted = [known[one.lower()] for one in config.columns]
     kinds = {row[0]: re.split(r"\W", row[1].upper(), maxsplit=1)[0] for row in wanted}
     widened = {column: kind for column, kind in kinds.items() if kind in WIDENED}
-    listed = ", ".join(_selected(row[0], widened.get(row[0])) for row in wanted)
+    charsets = {row[0]: row[2].split("_")[0] for row in wanted if kinds[row[0]] in _CONVERTED and row[2] is not None}
+    charsets = {column: charset for column, charset in charsets.items() if charset not in _KEPT}
+    listed = ", ".join(_selected(row[0], widened.get(row[0]), converted=row[0] in charsets) for row in wanted)
     conditions = list(extra)
     if config.where is not None:
         conditions.insert(0, _condition(session, target, config))
-    return Base(sql=f"SELECT {listed} FROM {target}{_where(conditions)}", what=what, widened=widened)
+    return Base(sql=f"SELECT {listed} FROM {target}{_where(conditions)}", what=what, widened=widened, charsets=charsets)
 
 
-def _selected(column: str, kind: str | None) -> str:
+def _selected(column: str, kind: str | None, *, converted: bool) -> str:
+    if converted:
+        # Where the server converts a result by itself, it puts '?' for what has no Unicode, and does not warn.
+        return f"CONVERT({name(column)} USING utf8mb4) AS {name(column)}"
     return name(column) if kind is None else f"{name(column)} {WIDENED[kind].how} AS {name(column)}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
@@ -18,7 +19,7 @@ from osiris_mysql.session import NONSENSE
 from osiris_mysql.wire import Broken, read_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
     from arro3.core import RecordBatch, Schema
 
@@ -28,6 +29,10 @@ _UNSIGNED: Final = 32
 _MORE_RESULTS: Final = 8
 _CUT: Final = {1260, 1301}
 """Warnings that say a value was cut off, or dropped for being too long: by GROUP_CONCAT, and by a packet's limit."""
+_NO_UNICODE: Final = re.compile(
+    r"Invalid '?(\w+)'? character|Cannot convert .*?'?(\w+)'? (?:character .*)?to '?utf8mb4\b"
+)
+"""How the server says (1300, 1977, 3854) that it put '?' for text without Unicode; a group is its character set."""
 
 
 @attrs.frozen(kw_only=True)
@@ -93,11 +98,13 @@ def execute(
     accept: Callable[[tuple[Field, ...]], None],
     warned: Callable[[dict[str, int]], None],
     what: str,
+    charsets: Mapping[str, str],
 ) -> Generator[RecordBatch, None, None]:
     """The rows of ``sql`` as batches of cells of ``schema``, as they come.
 
     ``accept`` is shown the columns before the first row, and raises when they are not those expected; ``warned`` is
-    told after the last one how often the server warned, by the number of the warning.
+    told after the last one how often the server warned, by the number of the warning. ``charsets`` are the character
+    sets of columns that the query makes Unicode.
     """
     raw = session.raw
     warnings = 0
@@ -128,17 +135,29 @@ def execute(
             raise ConnectionUnusable("OSR-MYSQL-006", f"{what}: {error}", retriable=True) from error
         raise DriverError("OSR-MYSQL-029", f"{what}: {error}") from error
     if warnings:
-        warned(_warnings(session, what))
+        warned(_warnings(session, what, charsets))
 
 
-def _warnings(session: Session, what: str) -> dict[str, int]:
+def _warnings(session: Session, what: str, charsets: Mapping[str, str]) -> dict[str, int]:
     """How often the server warned; raises when it says that a value of the result is not whole."""
     counts: Counter[str] = Counter()
     for _, number, message in session.run("SHOW WARNINGS", what):
         if number in _CUT:
             raise DriverError("OSR-MYSQL-030", f"{what}: {message}")
+        if (found := _NO_UNICODE.match(message)) is not None:
+            raise _without_unicode(found[1] or found[2], message, what, charsets)
         counts[str(number)] += 1
     return dict(counts)
+
+
+def _without_unicode(charset: str, message: str, what: str, charsets: Mapping[str, str]) -> DriverError:
+    named = " or ".join(f"'{column}'" for column, one in charsets.items() if one == charset)
+    place = f"column {named} of {charset}: " if named else ""
+    return DriverError(
+        "OSR-MYSQL-023",
+        f"{what}: {place}{message}",
+        hint="correct the text, or read its bytes by a query: CAST(… AS BINARY) AS name",
+    )
 
 
 def _reader(file: Any) -> Callable[[memoryview], int]:

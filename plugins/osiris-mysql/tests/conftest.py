@@ -46,3 +46,17 @@ def mortal_bench(tmp_path):
     """A server of the test's own, which it may kill: the tests that follow must not lose the session's."""
     with private_mariadb() as server, server.database() as name:
         yield MySQLBench(tmp_path, server, name)
+
+
+@pytest.fixture(scope="session")
+def numbers():
+    """SQL of a table with the numbers ``seq`` from 1 on, in no order; seq_1_to_… is known to MariaDB only."""
+    digit = f"({' UNION ALL '.join(f'SELECT {digit} AS n' for digit in range(10))})"
+
+    def up_to(count, alias="numbers"):
+        places = range(len(str(count)))
+        number = " + ".join(f"d{place}.n * {10**place}" for place in places)
+        digits = " CROSS JOIN ".join(f"{digit} AS d{place}" for place in places)
+        return f"(SELECT {number} AS seq FROM {digits} WHERE {number} BETWEEN 1 AND {count}) AS {alias}"
+
+    return up_to

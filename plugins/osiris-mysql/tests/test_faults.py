@@ -349,13 +349,13 @@ class _Rows:
             yield from self._table.to_batches()
 
 
-def test_deadlock(bench, cell):
+def test_deadlock(bench, cell, numbers):
     """The other transaction has changed more, so the load's is the one that is undone."""
     way = UPSERTED
     bench.sql(
         "CREATE TABLE t (id INT PRIMARY KEY, name VARCHAR(50))",
         "INSERT INTO t VALUES (1, 'old'), (2, 'old'), (3, 'old')",
-        "INSERT INTO t SELECT seq, 'heavy' FROM seq_100_to_2000",
+        f"INSERT INTO t SELECT seq, 'heavy' FROM {numbers(2000)} WHERE seq >= 100",
     )
     other = bench.server.connect(bench.database, autocommit=False)
     cursor = other.cursor()

@@ -155,11 +155,11 @@ def test_values_that_cannot_be_bound(bench, params, said):
 
 
 @pytest.mark.parametrize("limit", [0, 1, 7, 100_000, 250_000])
-def test_at_most_so_many_rows_in_the_querys_order(bench, limit):
-    query = "SELECT seq FROM seq_1_to_200000 ORDER BY seq DESC"
+def test_at_most_so_many_rows_in_the_querys_order(bench, limit, numbers):
+    query = f"SELECT seq FROM {numbers(200_000)} ORDER BY seq DESC"
     rows = bench.rows("extractor", query=query, limit=limit)
     assert rows == [(200_000 - at,) for at in range(min(limit, 200_000))]
-    with_own = bench.rows("extractor", query="SELECT seq FROM seq_1_to_100 LIMIT 50", limit=limit)
+    with_own = bench.rows("extractor", query=f"SELECT seq FROM {numbers(100)} LIMIT 50", limit=limit)
     assert len(with_own) == min(limit, 50)
 
 
@@ -311,10 +311,10 @@ KEYS = {
 
 
 @pytest.mark.parametrize("declared", KEYS)
-def test_parts_hold_every_row_once(bench, declared):
+def test_parts_hold_every_row_once(bench, declared, numbers):
     bench.sql(
         f"CREATE TABLE t (id INT PRIMARY KEY, k {declared}, KEY (k))",
-        f"INSERT INTO t SELECT seq, IF(seq % 50 = 0, NULL, {KEYS[declared]}) FROM seq_1_to_60000",
+        f"INSERT INTO t SELECT seq, IF(seq % 50 = 0, NULL, {KEYS[declared]}) FROM {numbers(60_000)}",
     )
     config = {"table": "t", "partition_on": "k"}
     parts = parts_of(bench, **config)
@@ -325,12 +325,12 @@ def test_parts_hold_every_row_once(bench, declared):
     assert sorted(counts, key=str) == sorted(parts, key=str)
 
 
-def test_parts_follow_the_rows_and_not_the_values(bench):
+def test_parts_follow_the_rows_and_not_the_values(bench, numbers):
     """Keys that crowd at one end, and one key with most of the rows."""
     bench.sql(
         "CREATE TABLE t (id INT PRIMARY KEY, k BIGINT, KEY (k))",
         "INSERT INTO t SELECT seq, CASE WHEN seq = 1 THEN 9000000000000000000 WHEN seq % 2 THEN 5 ELSE seq END "
-        "FROM seq_1_to_80000",
+        f"FROM {numbers(80_000)}",
     )
     config = {"table": "t", "partition_on": "k"}
     sizes = []
@@ -346,25 +346,26 @@ def test_parts_follow_the_rows_and_not_the_values(bench):
     assert sorted(table.column(0).to_pylist()) == list(range(1, 80_001))
 
 
-def test_zero_dates_make_no_bounds(bench):
+def test_zero_dates_make_no_bounds(bench, numbers):
     bench.server.execute(
         "SET SESSION sql_mode = ''",
         "CREATE TABLE t (id INT PRIMARY KEY, k DATE, KEY (k))",
-        "INSERT INTO t SELECT seq, IF(seq <= 50000, '0000-00-00', '2024-01-01' + INTERVAL (seq % 100) DAY) FROM seq_1_to_60000",
+        "INSERT INTO t SELECT seq, IF(seq <= 50000, '0000-00-00', '2024-01-01' + INTERVAL (seq % 100) DAY) "
+        f"FROM {numbers(60_000)}",
         database=bench.database,
     )
     table = bench.read("extractor", parts=4, columns=["id"], table="t", partition_on="k")
     assert sorted(table.column(0).to_pylist()) == list(range(1, 60_001))
 
 
-def test_when_a_table_is_read_as_one(bench):
-    bench.sql("CREATE TABLE t (id INT PRIMARY KEY, k INT)", "INSERT INTO t SELECT seq, 1 FROM seq_1_to_30000")
+def test_when_a_table_is_read_as_one(bench, numbers):
+    bench.sql("CREATE TABLE t (id INT PRIMARY KEY, k INT)", f"INSERT INTO t SELECT seq, 1 FROM {numbers(30_000)}")
     assert parts_of(bench, table="t") == []
     assert parts_of(bench, count=1, table="t", partition_on="id") == []
     assert len(parts_of(bench, count=8, table="t", partition_on="id")) == 3
-    bench.sql("CREATE TABLE small (id INT PRIMARY KEY)", "INSERT INTO small SELECT seq FROM seq_1_to_100")
+    bench.sql("CREATE TABLE small (id INT PRIMARY KEY)", f"INSERT INTO small SELECT seq FROM {numbers(100)}")
     assert parts_of(bench, table="small", partition_on="id") == []
-    bench.sql("CREATE TABLE same (k INT, KEY (k))", "INSERT INTO same SELECT 1 FROM seq_1_to_30000")
+    bench.sql("CREATE TABLE same (k INT, KEY (k))", f"INSERT INTO same SELECT 1 FROM {numbers(30_000)}")
     assert parts_of(bench, table="same", partition_on="k") == []
 
 
@@ -387,8 +388,8 @@ def test_columns_that_make_no_parts(bench, column, code):
     assert caught.value.code == code
 
 
-def test_parts_keep_a_condition(bench):
-    bench.sql("CREATE TABLE t (id INT PRIMARY KEY)", "INSERT INTO t SELECT seq FROM seq_1_to_40000")
+def test_parts_keep_a_condition(bench, numbers):
+    bench.sql("CREATE TABLE t (id INT PRIMARY KEY)", f"INSERT INTO t SELECT seq FROM {numbers(40_000)}")
     config = {"table": "t", "partition_on": "id", "where": "id % 2 = 0 OR id = :odd", "query_params": {"odd": 7}}
     table = bench.read("extractor", parts=4, **config)
     assert sorted(table.column(0).to_pylist()) == sorted([7, *range(2, 40_001, 2)])

@@ -103,8 +103,8 @@ def test_a_query_appends_what_is_new(project):
     assert [row[0] for row in project.loaded()] == [1, 2**64 - 2, 2**64 - 1]
 
 
-def test_parts_of_a_table_are_loaded_together(project):
-    project.sql("CREATE TABLE t (id INT PRIMARY KEY)", "INSERT INTO t SELECT seq FROM seq_1_to_60000")
+def test_parts_of_a_table_are_loaded_together(project, numbers):
+    project.sql("CREATE TABLE t (id INT PRIMARY KEY)", f"INSERT INTO t SELECT seq FROM {numbers(60_000)}")
     project.run({"table": "t", "partition_on": "id"}, {"mode": "replace"}, "--jobs", "4")
     assert project.loaded("SELECT count(*), count(DISTINCT id), sum(id) FROM t") == [(60_000, 60_000, 1_800_030_000)]
 
@@ -146,9 +146,9 @@ print(rows, int(status["VmHWM"].split()[0]) // 1024)
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of a process is read from /proc")
 @pytest.mark.parametrize(("rows", "width"), [(3_000_000, 100), (30_000, 20_000), (400, 1_000_000), (25, 15_000_000)])
-def test_memory_does_not_grow_with_the_rows(mariadb, tmp_path, rows, width):
+def test_memory_does_not_grow_with_the_rows(mariadb, tmp_path, rows, width, numbers):
     """Some 300 to 600 MB, in rows of any width, pass through less than 300 MB."""
-    query = f"SELECT seq, REPEAT('x', {width}) AS t FROM seq_1_to_{rows}"
+    query = f"SELECT seq, REPEAT('x', {width}) AS t FROM {numbers(rows)}"
     place = {"host": mariadb.host, "port": mariadb.port, "user": mariadb.user, "database": "mysql"}
     given = {
         "root": str(ROOT),

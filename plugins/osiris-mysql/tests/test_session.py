@@ -22,9 +22,6 @@ from osiris_mysql.session import open_session
 from tests.servers.mariadb import READER, READER_PASSWORD
 from tests.servers.ports import free_port
 
-ROWS = "SELECT seq, REPEAT('x', 200) AS t FROM seq_1_to_2000000"
-"""Some 400 MB: more than any buffer on the way holds."""
-
 
 class Wire:
     """A way to the server that can be frozen or cut."""
@@ -182,9 +179,9 @@ def test_tls_modes(own_mariadb):
         assert any(part in error.message for part in said.split("|")), error.message
 
 
-def test_rows_arrive_through_tls_too(own_mariadb, bench):
+def test_rows_arrive_through_tls_too(own_mariadb, bench, numbers):
     bench.use(tls="require")
-    table = bench.read("extractor", query="SELECT seq, REPEAT('x', seq % 300) AS t FROM seq_1_to_100000")
+    table = bench.read("extractor", query=f"SELECT seq, REPEAT('x', seq % 300) AS t FROM {numbers(100_000)}")
     assert table.num_rows == 100_000
     assert sum(len(text) for text in table.column(1).to_pylist()) == sum(n % 300 for n in range(1, 100_001))
     assert bench.events("mysql.read_plan")[0]["tls"].startswith("TLSv1")
@@ -420,6 +417,18 @@ def test_a_server_of_another_kind(said):
 # -- a read that does not come to its end
 
 
+@pytest.fixture
+def many(numbers):
+    """A query of some 400 MB: more than any buffer on the way holds."""
+    return f"SELECT seq, REPEAT('x', 200) AS t FROM {numbers(2_000_000, 'millions')}"
+
+
+@pytest.fixture
+def endless(numbers):
+    """A query that the server computes for hours."""
+    return f"SELECT COUNT(*) AS n FROM {numbers(2_000_000, 'millions')}, {numbers(2_000_000, 'others')}"
+
+
 def reading(bench, **config):
     """The batches of a read under way."""
     value = bench.configured("extractor", config)
@@ -427,7 +436,7 @@ def reading(bench, **config):
     return outputs["df"].batches()
 
 
-def none_left(bench, pattern="seq_1_to_2000000"):
+def none_left(bench, pattern="AS millions"):
     """Wait until the server runs no statement like ``pattern``."""
     pause = threading.Event()
     for _ in range(400):
@@ -439,17 +448,17 @@ def none_left(bench, pattern="seq_1_to_2000000"):
     return False
 
 
-def test_a_network_that_goes_silent(bench, wire):
+def test_a_network_that_goes_silent(bench, wire, many):
     wire.limit = 3 << 20
     bench.use(port=wire.port, read_timeout=0.3)
     with pytest.raises(ConnectionUnusable) as caught:
-        sum(batch.num_rows for batch in reading(bench, query=ROWS))
+        sum(batch.num_rows for batch in reading(bench, query=many))
     assert (caught.value.code, caught.value.retriable) == ("OSR-MYSQL-007", True)
 
 
-def test_a_connection_that_is_cut(bench, wire):
+def test_a_connection_that_is_cut(bench, wire, many):
     bench.use(port=wire.port)
-    batches = reading(bench, query=ROWS)
+    batches = reading(bench, query=many)
     next(batches)
     wire.cut()
     with pytest.raises(ConnectionUnusable) as caught:
@@ -457,11 +466,11 @@ def test_a_connection_that_is_cut(bench, wire):
     assert (caught.value.code, caught.value.retriable) == ("OSR-MYSQL-006", True)
 
 
-def test_a_connection_that_is_killed(bench):
-    batches = reading(bench, query=ROWS)
+def test_a_connection_that_is_killed(bench, many):
+    batches = reading(bench, query=many)
     next(batches)
     ((thread,),) = bench.sql(
-        "SELECT ID FROM information_schema.PROCESSLIST WHERE INFO LIKE '%seq_1_to_2000000%' AND ID <> CONNECTION_ID()"
+        "SELECT ID FROM information_schema.PROCESSLIST WHERE INFO LIKE '%AS millions%' AND ID <> CONNECTION_ID()"
     )
     bench.sql(f"KILL {thread}")
     with pytest.raises(ConnectionUnusable) as caught:
@@ -479,19 +488,19 @@ def test_an_error_in_the_middle_of_the_rows(bench):
 
 
 @pytest.mark.parametrize("timeout", [0.2, 0.0004])
-def test_a_query_that_takes_too_long(bench, timeout):
-    query = "SELECT COUNT(*) AS n FROM seq_1_to_2000000 a, seq_1_to_2000000 b"
+def test_a_query_that_takes_too_long(bench, timeout, endless):
     with pytest.raises(DriverError) as caught:
-        bench.rows("extractor", query=query, timeout=timeout)
+        bench.rows("extractor", query=endless, timeout=timeout)
     assert caught.value.code == "OSR-MYSQL-025"
 
 
-def test_a_value_that_would_be_cut_off(bench):
+def test_a_value_that_would_be_cut_off(bench, numbers):
     with pytest.raises(DriverError) as caught:
         bench.rows("extractor", query="SELECT REPEAT('x', 70 * 1024 * 1024) AS t")
     assert caught.value.code == "OSR-MYSQL-030"
     assert "max_allowed_packet" in caught.value.message
-    assert len(bench.rows("extractor", query="SELECT GROUP_CONCAT(seq) AS t FROM seq_1_to_500000")[0][0]) == 3_388_894
+    ((text,),) = bench.rows("extractor", query=f"SELECT GROUP_CONCAT(seq) AS t FROM {numbers(500_000)}")
+    assert len(text) == 3_388_894
 
 
 def test_a_cut_value_is_found_behind_other_warnings(bench):
@@ -501,8 +510,8 @@ def test_a_cut_value_is_found_behind_other_warnings(bench):
     assert caught.value.code == "OSR-MYSQL-030"
 
 
-def test_other_warnings_are_counted(bench):
-    assert bench.rows("extractor", query="SELECT seq / 0 AS q FROM seq_1_to_3") == [(None,)] * 3
+def test_other_warnings_are_counted(bench, numbers):
+    assert bench.rows("extractor", query=f"SELECT seq / 0 AS q FROM {numbers(3)}") == [(None,)] * 3
     (event,) = bench.events("mysql.warnings")
     assert event["numbers"] == {"1365": 3}
 
@@ -522,7 +531,7 @@ def cancelled_while(bench, start):
     pause = threading.Event()
     for _ in range(400):
         if bench.sql(
-            "SELECT 1 FROM information_schema.PROCESSLIST WHERE INFO LIKE '%seq_1_to_2000000%' AND ID <> CONNECTION_ID()"
+            "SELECT 1 FROM information_schema.PROCESSLIST WHERE INFO LIKE '%AS millions%' AND ID <> CONNECTION_ID()"
         ):
             break
         pause.wait(0.02)
@@ -532,28 +541,27 @@ def cancelled_while(bench, start):
     return raised[0]
 
 
-def test_cancelling_a_query_that_computes(bench):
-    query = "SELECT COUNT(*) AS n FROM seq_1_to_2000000 a, seq_1_to_2000000 b"
-    error = cancelled_while(bench, lambda: list(reading(bench, query=query)))
+def test_cancelling_a_query_that_computes(bench, endless):
+    error = cancelled_while(bench, lambda: list(reading(bench, query=endless)))
     assert isinstance(error, Cancelled)
     assert none_left(bench)
 
 
-def test_cancelling_a_query_whose_rows_come(bench):
-    error = cancelled_while(bench, lambda: [batch.num_rows for batch in reading(bench, query=ROWS)])
+def test_cancelling_a_query_whose_rows_come(bench, many):
+    error = cancelled_while(bench, lambda: [batch.num_rows for batch in reading(bench, query=many)])
     assert isinstance(error, Cancelled)
     assert none_left(bench)
 
 
-def test_a_reader_that_leaves_early_leaves_nothing_behind(bench):
-    batches = reading(bench, query=ROWS)
+def test_a_reader_that_leaves_early_leaves_nothing_behind(bench, many):
+    batches = reading(bench, query=many)
     next(batches)
     batches.close()
     assert none_left(bench)
 
 
-def test_a_read_sees_one_moment(bench):
-    bench.sql("CREATE TABLE t (a INT PRIMARY KEY) ENGINE=InnoDB", "INSERT INTO t SELECT seq FROM seq_1_to_1000")
+def test_a_read_sees_one_moment(bench, numbers):
+    bench.sql("CREATE TABLE t (a INT PRIMARY KEY) ENGINE=InnoDB", f"INSERT INTO t SELECT seq FROM {numbers(1000)}")
     batches = reading(bench, table="t")
     bench.sql("INSERT INTO t VALUES (5000)", "DELETE FROM t WHERE a = 1")
     values = [value for batch in batches for value in batch.column(0).to_pylist()]

@@ -757,11 +757,11 @@ def test_hostile_names_are_only_names(bench):
 MANY = "SELECT {at} AS id, 'row ' || range AS name FROM range({rows})"
 
 
-def test_many_rows_of_one_key_replace_as_many(bench):
+def test_many_rows_of_one_key_replace_as_many(bench, numbers):
     """20,000 rows of a key on both sides are 400 million pairs, of which none need be looked at."""
     bench.sql(
         "CREATE TABLE t (id INT, name VARCHAR(50), KEY (id))",
-        "INSERT INTO t SELECT 7, CONCAT('old ', seq) FROM seq_1_to_20000",
+        f"INSERT INTO t SELECT 7, CONCAT('old ', seq) FROM {numbers(20_000)}",
         "INSERT INTO t VALUES (8, 'other')",
     )
     bench.write("writer", MANY.format(at=7, rows=20_000), table="t", mode="delete_insert", replace_keys=["id"])

@@ -75,7 +75,7 @@ def merge(session: Session, sql: str, what: str) -> tuple[int, int]:
             said_ = bytes(cursor._result.message)  # noqa: SLF001 - PyMySQL has no other way to it
         except (pymysql.err.Error, OSError) as error:
             raise load_failure(error, what) from error
-    words = said_[1:] if said_[:1] == bytes((len(said_) - 1,)) else said_
+    words = said_[1:] if said_ and said_[0] == len(said_) - 1 else said_  # its length may stand before it
     numbers = [int(found) for found in re.findall(rb"\d+", words)]
     if len(numbers) != 3:
         raise DriverError("OSR-MYSQL-059", f"{what}: the server does not say what it did: {words!r}")

@@ -46,17 +46,17 @@ def of_writer(config: Mapping[str, Any]) -> Iterator[Diagnostic]:
         )
 
 
-def refuse(found: Iterator[Diagnostic]) -> None:
-    """Raise the first finding as InvalidInput, if there is any."""
-    for finding in found:
-        raise InvalidInput(finding.code, finding.message, hint=finding.hint, where=str(finding.path[0]))
-
-
 def refuse_sql(config: Extractor) -> None:
     """Refuse what :func:`of_extractor` finds."""
-    refuse(of_extractor({"query": config.query, "where": config.where}))
+    _refuse(of_extractor({"query": config.query, "where": config.where}))
 
 
 def refuse_mode(config: Writer) -> None:
     """Refuse what :func:`of_writer` finds."""
-    refuse(of_writer({"mode": config.mode}))
+    _refuse(of_writer({"mode": config.mode}))
+
+
+def _refuse(found: Iterator[Diagnostic]) -> None:
+    """Raise the first finding as InvalidInput, if there is any."""
+    for finding in found:
+        raise InvalidInput(finding.code, finding.message, hint=finding.hint, where=str(finding.path[0]))

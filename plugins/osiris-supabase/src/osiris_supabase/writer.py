@@ -55,8 +55,17 @@ class WriterDriver:
         return receipt
 
     def publish(self, stage: Stage, receipts: Sequence[Receipt]) -> Report:
-        """Make the staged rows visible."""
+        """Make the staged rows visible; a table that the database has made for them is then known to both ways in."""
         report: Report = self._writer.publish(stage, receipts)
+        state = stage.state
+        if (
+            state.ctx.connection.dsn is not None
+            and state.ctx.connection.url is not None
+            and report.details.get("created")
+        ):
+            from osiris_supabase.rest.awaiting import await_table
+
+            await_table(state.ctx, state.place.schema, state.place.table)
         return report
 
     def abort(self, stage: Stage) -> None:

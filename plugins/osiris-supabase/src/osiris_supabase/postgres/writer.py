@@ -138,10 +138,6 @@ class PostgresWriter:
         if changes := load.plan.changes():
             state.ctx.emit("schema_changed", destination=stage.target, changes=changes)
         close_state(state)
-        if load.plan.create and state.ctx.connection.url is not None:
-            from osiris_supabase.rest.awaiting import await_table
-
-            await_table(state.ctx, state.place.schema, state.place.table)
         return report
 
     def abort(self, stage: Stage) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from osiris_mysql import wire
-from osiris_mysql.wire import Broken, read_rows
+from osiris_mysql.wire import Broken, NotUTF8, read_rows
 from osiris_sql.views import view_schema
 
 END = b"\xfe\x00\x00\x02\x00"
@@ -62,9 +62,9 @@ class Network:
         return size
 
 
-def read(data, columns, *, cuts=(1 << 20,), size=1 << 16):
-    """The rows, and the packet that ended them."""
-    schema = view_schema((f"c{at}", False) for at in range(columns))
+def read(data, columns, *, cuts=(1 << 20,), size=1 << 16, texts=()):
+    """The rows, and the packet that ended them; ``texts`` are the numbers of the columns that hold text."""
+    schema = view_schema((f"c{at}", at in texts) for at in range(columns))
     ended = []
     rows = []
     for batch in read_rows(Network(data, cuts).readinto, schema, ended.append, size):
@@ -177,3 +177,33 @@ def test_noise_is_rows_or_refused(noise, columns):
     except Broken:
         return
     assert len(ended) == 1
+
+
+TEXTS = st.text(max_size=8).map(str.encode) | st.sampled_from(["é" * count for count in (63, 64, 125, 126, 200)]).map(
+    str.encode
+)
+WORDS = TEXTS | st.sampled_from([b"\xff", b"a\xc3", b"\xa9b", b"\xed\xa0\xbd", b"x" * 300 + b"\x80"])
+
+
+@given(
+    st.lists(st.tuples(st.none() | WORDS, st.none() | st.binary(max_size=9), st.none() | TEXTS), max_size=80),
+    st.sampled_from([1 << 9, 1 << 16]),
+)
+def test_text_is_utf8_cell_by_cell(sent, size):
+    """Neither the bytes of another column nor two cells in a row make text of what is none."""
+    data = packets([b"".join(map(cell, row)) for row in sent])
+
+    def is_text(word):
+        return word is None or word.decode("utf-8", "ignore").encode() == word
+
+    wrong = [row[0] for row in sent if not is_text(row[0])]
+    if not wrong:
+        rows, _ = read(data, 3, size=size, texts={0, 2})
+        assert [tuple(None if word is None else word.encode() for word in (a, c)) for a, _, c in rows] == [
+            (a, c) for a, _, c in sent
+        ]
+        assert [b for _, b, _ in rows] == [b for _, b, _ in sent]
+        return
+    with pytest.raises(NotUTF8) as caught:
+        read(data, 3, size=size, texts={0, 2})
+    assert (caught.value.column, caught.value.cell) == (0, wrong[0])

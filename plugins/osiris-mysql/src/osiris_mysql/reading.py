@@ -105,7 +105,6 @@ WIDENED: Final[Mapping[str, Widened]] = {
 }
 """The types that are read as another one."""
 
-_SHOWN: Final = 80
 _YEAR_0: Final = "{cell} < '0001'"
 _MIDNIGHT: Final = "starts_with({cell}, '24')"
 """DuckDB takes 24:00:00 for a time of day; Arrow has none."""
@@ -156,7 +155,7 @@ def column_cast(field: Field, policies: Policies, *, was: str | None = None) -> 
     if name in STRINGS and field.charset == BINARY:
         return Cast(name=field.name, is_text=False)
     if name in _TEXTS:
-        return _text(field)
+        return Cast(name=field.name)
     raise _unreadable(field, name)
 
 
@@ -168,15 +167,6 @@ def _unreadable(field: Field, name: str) -> DriverError:
             hint=f"write (… {WIDENED[name].how}) AS {field.name} in the query, or read the table with 'table'",
         )
     return DriverError("OSR-MYSQL-024", f"column '{field.name}' has a type that Osiris does not know ({field.type})")
-
-
-def _text(field: Field) -> Cast:
-    """A column of text. The server sends the bytes of a utf8mb4 column as they are; Arrow's text must be UTF-8."""
-    # Without the type's name: a result may be announced as one type of text and come as another.
-    start = f"column '{field.name}' holds '".replace("'", "''")
-    shown = f"left(CAST(encode({{cell}}) AS VARCHAR), {_SHOWN})"
-    refusal = f"error('{start}' || {shown} || ''', which is no UTF-8')"
-    return Cast(name=field.name, expression=f"coalesce(TRY(decode(encode({{cell}}))), {refusal})")
 
 
 def _integer(field: Field, policies: Policies) -> Cast:

@@ -16,7 +16,7 @@ from pymysql.protocol import FieldDescriptorPacket
 from osiris_core.api import ConnectionUnusable, DriverError
 from osiris_mysql.errors import failure
 from osiris_mysql.session import NONSENSE
-from osiris_mysql.wire import Broken, read_rows
+from osiris_mysql.wire import Broken, NotUTF8, read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
@@ -29,6 +29,9 @@ _UNSIGNED: Final = 32
 _MORE_RESULTS: Final = 8
 _CUT: Final = {1260, 1301}
 """Warnings that say a value was cut off, or dropped for being too long: by GROUP_CONCAT, and by a packet's limit."""
+_SHOWN: Final = 80
+"""Bytes of a cell that a message shows, the printable ones as they are: those from the first to the last here."""
+_FIRST_SHOWN, _LAST_SHOWN = 0x20, 0x7E
 _NO_UNICODE: Final = re.compile(
     r"Invalid '?(\w+)'? character|Cannot convert .*?'?(\w+)'? (?:character .*)?to '?utf8mb4\b"
 )
@@ -126,7 +129,8 @@ def execute(
         result.unbuffered_active = False
         if not streams:
             raise Broken("rows were announced, and none came")
-        accept(_fields(result.fields))
+        fields = _fields(result.fields)
+        accept(fields)
         yield from read_rows(_reader(raw._rfile), schema, ended)  # noqa: SLF001
     except (pymysql.err.Error, OSError) as error:
         raise failure(error, what) from error
@@ -134,8 +138,17 @@ def execute(
         if "closed" in str(error):
             raise ConnectionUnusable("OSR-MYSQL-006", f"{what}: {error}", retriable=True) from error
         raise DriverError("OSR-MYSQL-029", f"{what}: {error}") from error
+    except NotUTF8 as error:
+        raise _not_utf8(fields[error.column].name, error.cell, what) from error
     if warnings:
         warned(_warnings(session, what, charsets))
+
+
+def _not_utf8(column: str, cell: bytes, what: str) -> DriverError:
+    # Without the type's name: a result may be announced as one type of text and come as another.
+    shown = "".join(chr(byte) if _FIRST_SHOWN <= byte <= _LAST_SHOWN else f"\\x{byte:02X}" for byte in cell[:_SHOWN])
+    more = "…" if len(cell) > _SHOWN else ""
+    return DriverError("OSR-MYSQL-023", f"{what}: column '{column}' holds '{shown}{more}', which is no UTF-8")
 
 
 def _warnings(session: Session, what: str, charsets: Mapping[str, str]) -> dict[str, int]:

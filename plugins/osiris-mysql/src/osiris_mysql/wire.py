@@ -8,16 +8,18 @@ whole column at a time. Format: https://dev.mysql.com/doc/dev/mysql-server/lates
 
 from __future__ import annotations
 
+import codecs
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 import numpy as np
+from arro3.core import DataType
 
 from osiris_sql.views import PADDING, Cells, padded, view_batch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Sequence
 
     from arro3.core import RecordBatch, Schema
 
@@ -31,15 +33,27 @@ _HEADER: Final = 4
 _NULL: Final = 251
 _LAST_MARK: Final = 254
 _ERROR: Final = 0xFF
+_MOST_ASCII: Final = 127
+_HIGH_BITS: Final = 0x8080808080808080
 _END: Final = 0xFE
 
 Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
+_TEXT: Final = DataType.string_view()
 _NONE: Final[Ints] = np.empty(0, dtype=np.int64)
 
 
 class Broken(Exception):
     """What came is no row of the columns that were announced."""
+
+
+class NotUTF8(Exception):
+    """A cell of text that is none: the number of its column, and its bytes."""
+
+    def __init__(self, column: int, cell: bytes) -> None:
+        super().__init__(column, cell)
+        self.column = column
+        self.cell = cell
 
 
 def read_rows(
@@ -201,27 +215,36 @@ def _guessed(buffer: Bytes, at: int, filled: int) -> tuple[Ints, int]:
 def _batch(schema: Schema, rows: _Rows) -> RecordBatch:
     starts = rows.starts
     ends = np.append(starts[1:] - _HEADER, rows.end)
-    return view_batch(schema, rows.buffer, _cells(rows.buffer, starts, ends, len(schema)), rows=len(starts))
+    for byte in range(1, _HEADER + 1):
+        rows.buffer[starts - byte] = 0
+    return _made(schema, rows.buffer, starts, ends)
 
 
 def _one_row(schema: Schema, row: bytearray) -> RecordBatch:
-    ends = np.array([len(row)], dtype=np.int64)
     if row[0] == _ERROR:
         raise Broken("an error longer than any")
-    buffer = padded(row)
-    return view_batch(schema, buffer, _cells(buffer, np.zeros(1, dtype=np.int64), ends, len(schema)), rows=1)
+    return _made(schema, padded(row), np.zeros(1, dtype=np.int64), np.array([len(row)], dtype=np.int64))
+
+
+def _made(schema: Schema, buffer: Bytes, starts: Ints, ends: Ints) -> RecordBatch:
+    cells = _cells(buffer, starts, ends, len(schema))
+    _check_texts(buffer, int(starts[0]), int(ends[-1]), cells, [field.type == _TEXT for field in schema])
+    return view_batch(schema, buffer, cells, rows=len(starts))
 
 
 def _cells(buffer: Bytes, starts: np.ndarray[Any, Any], ends: np.ndarray[Any, Any], columns: int) -> list[Cells]:
-    """Where the cells of rows lie, column by column."""
+    """Where the cells of rows lie, column by column; the lengths before them are made zero, or stay if below 128."""
     made = []
     at = starts
     try:
         for _ in range(columns):
             lengths = buffer[at].astype(np.int64)
+            most = int(lengths.max())
+            if most > _MOST_ASCII:
+                buffer[at] = 0
             at = at + 1
             valid = None
-            if int(lengths.max()) >= _NULL:
+            if most >= _NULL:
                 valid = lengths != _NULL
                 at, lengths = _longer(buffer, at, np.where(valid, lengths, 0))
                 if bool(valid.all()):
@@ -249,9 +272,48 @@ def _longer(
         value = np.zeros(len(which), dtype=np.int64)
         for byte in range(width):
             value |= buffer[at[which] + byte].astype(np.int64) << (8 * byte)
+            buffer[at[which] + byte] = 0
         if bool((value < 0).any()):
             raise Broken("a cell has an impossible length")
         # A length of 252 to 254 bytes is now written as one, and must not be taken for a mark again.
         lengths[which] = -value - 1
         at[which] += width
     return at, np.where(lengths < 0, -lengths - 1, lengths)
+
+
+def _check_texts(buffer: Bytes, start: int, end: int, cells: Sequence[Cells], are_text: Sequence[bool]) -> None:
+    """Raise :class:`NotUTF8` unless all cells of text are UTF-8; what lies between cells must be below 128.
+
+    The server sends the bytes of a utf8mb4 column as they are, and takes any bytes for utf8mb4 in some ways.
+    """
+    whole = start + (end - start) // 8 * 8
+    words = buffer[start:whole].view("<u8")
+    if not (int(np.bitwise_or.reduce(words)) & _HIGH_BITS or bool((buffer[whole:end] > _MOST_ASCII).any())):
+        return
+    texts = buffer[start:end]
+    others = [one for one, is_text in zip(cells, are_text, strict=True) if not is_text]
+    if others:
+        texts = np.where(_within(others, start, end), np.uint8(0), texts)
+    try:
+        codecs.utf_8_decode(texts.data, "strict", True)  # noqa: FBT003 - it takes no names
+    except UnicodeDecodeError as error:
+        at = start + error.start
+    else:
+        return
+    for column, one in enumerate(cells):
+        (which,) = np.nonzero((one.starts <= at) & (at < one.starts + one.lengths))
+        if len(which):
+            first = int(one.starts[which[0]])
+            raise NotUTF8(column, bytes(buffer[first : first + int(one.lengths[which[0]])]))
+    raise Broken("bytes between the cells of a row")
+
+
+def _within(cells: Sequence[Cells], start: int, end: int) -> np.ndarray[Any, np.dtype[np.int8]]:
+    """For each byte from ``start`` to ``end`` whether it is of one of these cells; no two of which touch."""
+    steps = np.zeros(end - start + 1, dtype=np.int8)
+    for one in cells:
+        kept = one.lengths > 0
+        begins = one.starts[kept] - start
+        steps[begins] = 1
+        steps[begins + one.lengths[kept]] = -1
+    return np.cumsum(steps[:-1], dtype=np.int8)

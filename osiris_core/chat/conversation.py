@@ -104,6 +104,8 @@ class Conversation:
         self._front = front
         self._keep = keep
         self._sources: Sources | None = None
+        self._base: Draft | None = None
+        """The draft that the wish may want changed."""
         self._wanted: tuple[str, ...] = ()
         self._plan: Plan | None = None
         self._reply = ""
@@ -123,6 +125,7 @@ class Conversation:
     def say(self, text: str) -> None:
         """The person said ``text``; works until it is their turn again."""
         self.memory.said.append(text)
+        self._base = self.memory.draft
         if self.memory.state is not State.CLARIFY:
             self.memory.goal = ""
             self.memory.questions = 0
@@ -337,8 +340,8 @@ class Conversation:
             lines = [f"The wish, as it was said: {self._wish()}", f"As it was understood: {goal}"]
         if before:
             lines += ["", "Said before:", *(f"- {one}" for one in before)]
-        if self.memory.draft is not None:
-            lines += ["", "The pipeline so far, which the wish may want changed:", self.memory.draft.oml]
+        if self._base is not None:
+            lines += ["", "The pipeline so far, which the wish may want changed:", self._base.oml]
         return "\n".join(lines)
 
     def _plan_schema(self) -> dict[str, Any]:

@@ -30,6 +30,7 @@ BAD_PLAN: Final = "OSR-CHAT-002"
 BAD_SQL: Final = "OSR-CHAT-003"
 NO_TABLE: Final = "OSR-CHAT-004"
 NO_SUCH: Final = "OSR-CHAT-005"
+NO_COLUMN: Final = "OSR-CHAT-007"
 
 PROCESSOR: Final = "duckdb.processor"
 _NO_NAME: Final = re.compile(r"[^a-z0-9]+")
@@ -112,14 +113,15 @@ class _Lowering:
                 "component": PROCESSOR,
                 "mode": "transform",
                 "needs": needs,
-                "config": {"query": self._renamed(one.sql, tree, step).strip().rstrip(";").rstrip() + "\n"},
+                "config": {"query": self._written(one.sql, tree, step)},
             }
 
     def _needs(self, tree: exp.Expr, path: tuple[str | int, ...]) -> list[str]:
         """The steps whose rows the query reads."""
         own = {cte.alias_or_name.lower() for cte in tree.find_all(exp.CTE)}
         needs: list[str] = []
-        columns = None if _takes_all(tree) else {column.name.lower() for column in tree.find_all(exp.Column)}
+        # Every identifier, not only what sqlglot takes for a column: those of USING are none.
+        columns = None if _takes_all(tree) else {one.name.lower() for one in tree.find_all(exp.Identifier)}
         for table in tree.find_all(exp.Table):
             name = table.name
             if name.lower() in own and not table.db:
@@ -133,7 +135,26 @@ class _Lowering:
                 needs.append(step)
         if not needs and not self._findings:
             self._find(BAD_SQL, "the query reads no table", path)
+        self._check_columns(tree, path)
         return needs
+
+    def _check_columns(self, tree: exp.Expr, path: tuple[str | int, ...]) -> None:
+        """Report columns that their table does not have; whatever is in doubt is left to the binding."""
+        tables: dict[str, list[Source]] = {}
+        for table in tree.find_all(exp.Table):
+            source = None if table.name in self._made else self._sources.get(table.name)
+            if source is not None:
+                tables.setdefault(table.alias_or_name.lower(), []).append(source)
+        reported: set[tuple[str, str]] = set()
+        for column in tree.find_all(exp.Column):
+            at = tables.get(column.table.lower(), []) if column.table else []
+            own = [one for source in at for one in source.columns]
+            if not at or column.name.lower() in {one.lower() for one in own} or isinstance(column.this, exp.Star):
+                continue
+            if (at[0].name, column.name) not in reported:
+                reported.add((at[0].name, column.name))
+                hint = did_you_mean(column.name, own) or f"it has {', '.join(own)}"
+                self._find(NO_COLUMN, f"table '{at[0].name}' has no column '{column.name}'", path, hint)
 
     def _step_of(self, name: str, columns: set[str] | None) -> str | None:
         """The step whose rows are called ``name``, which is asked for ``columns`` (None: all)."""
@@ -147,18 +168,21 @@ class _Lowering:
         self._reads[source.name] = None if known is None or columns is None else known | columns
         return source.name
 
-    def _renamed(self, sql: str, tree: exp.Expr, step: str) -> str:
-        """The query as the model wrote it, unless a transform that it reads got another name."""
+    def _written(self, sql: str, tree: exp.Expr, step: str) -> str:
+        """The query over several lines, with the names of steps; as the model wrote it where that would not be the
+        same query.
+        """
         names = {one.lower(): input_name(self._made[one]) for one in self._made if self._made[one] != step}
-        tables = list(tree.find_all(exp.Table))
-        if not any(table.db or table.name.lower() in names for table in tables):
-            return sql
-        for table in tables:
+        meant = tree.copy()
+        for table in meant.find_all(exp.Table):
             table.set("db", None)
             table.set("catalog", None)
             if table.name.lower() in names:
                 table.set("this", exp.to_identifier(names[table.name.lower()]))
-        return tree.sql(dialect=_DIALECT, pretty=True)
+        pretty = meant.sql(dialect=_DIALECT, pretty=True)
+        if meant == tree and ("\n" in sql.strip() or sqlglot.parse_one(pretty, dialect=_DIALECT) != tree):
+            pretty = sql.strip().rstrip(";").rstrip()
+        return f"{pretty}\n"
 
     def _output(self, one: Output, at: int, taken: set[str]) -> Iterator[dict[str, Any]]:
         destination = self._destinations.get(one.destination)

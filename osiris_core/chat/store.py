@@ -100,7 +100,8 @@ class Store:
         with self._changing():
             self._db.execute(
                 "INSERT INTO conversation VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE "
-                "SET changed = excluded.changed, title = excluded.title, state = excluded.state, memory = excluded.memory",
+                "SET changed = excluded.changed, title = excluded.title, "
+                "state = excluded.state, memory = excluded.memory",
                 (conversation, now, now, title, memory.state.value, data),
             )
 

@@ -16,6 +16,7 @@ from sqlglot.errors import SqlglotError
 
 from osiris_core.chat.destinations import UPSERT
 from osiris_core.diagnostics import Diagnostic, did_you_mean
+from osiris_core.display import visible, visible_line
 from osiris_core.ids import MAX_NAME, input_name, is_name
 from osiris_core.model.yaml_write import dump
 
@@ -80,7 +81,7 @@ class _Lowering:
         document = {
             "oml_version": "0.1.0",
             "name": plain_name(plan.name) or "pipeline",
-            "description": self._wish.replace("${", "$ {"),
+            "description": visible(self._wish).replace("${", "$ {"),
             "steps": [*reads, *transforms, *outputs],
         }
         return Lowered(oml=dump(document))
@@ -217,8 +218,10 @@ class _Lowering:
         """A reference would be replaced by a parameter, a variable, a secret: nothing that a model may ask for."""
         if "${" in text:
             self._find(BAD_PLAN, "'${' stands in the plan, which refers to nothing", (), "write the value itself")
+        if visible(text) != text:
+            self._find(BAD_PLAN, f"the plan holds a control character: {visible_line(text)[:100]}")
 
-    def _find(self, code: str, message: str, path: tuple[str | int, ...], hint: str | None = None) -> None:
+    def _find(self, code: str, message: str, path: tuple[str | int, ...] = (), hint: str | None = None) -> None:
         self._findings.append(Diagnostic(code=code, message=message, path=path, hint=hint))
 
 

@@ -84,6 +84,8 @@ class Helpers:
     destinations: tuple[Destination, ...]
     save: Callable[[Draft], None]
     """Keeps a draft that has been proved where the person finds it."""
+    components: str = ""
+    """What there is to say of the installed components, for prompts that want it."""
     privacy: Privacy = "standard"
     fast: bool = False
 
@@ -325,6 +327,7 @@ class Conversation:
             {
                 "tables": tables_text(self._known(), self._helpers.privacy),
                 "destinations": destinations_text(destinations),
+                "components": self._helpers.components,
                 "begin": BEGIN,
                 "end": END,
                 "default_destination": default.label,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from osiris_core.chat.components_text import components_text
 from osiris_core.chat.conversation import Conversation, Helpers, Memory
 from osiris_core.chat.destinations import destinations_of
 from osiris_core.chat.looking import Looker
@@ -192,6 +193,7 @@ class ChatSession:
             ),
             templates=choices.templates,
             destinations=destinations_of(world.registry, refs),
+            components=components_text(world.registry) if "{{components}}" in choices.templates["plan"].text else "",
             save=self._save,
             privacy=choices.privacy,
             fast=choices.fast,

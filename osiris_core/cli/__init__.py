@@ -29,6 +29,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "connections": ("osiris_core.cli.connections:connections", "List and check connections."),
     "discover": ("osiris_core.cli.discover:discover", "Show the tables behind a connection and what is in them."),
     "chat": ("osiris_core.cli.chat:chat", "Say what you want; get a pipeline that is proved."),
+    "dump-prompts": ("osiris_core.cli.prompts:dump_prompts", "Show or export the prompts that chat uses."),
+    "prompts": ("osiris_core.cli.prompts:prompts", "Look at what a model is told."),
     "plugins": ("osiris_core.cli.plugins:plugins", "List and check the installed plugins."),
     "schema": ("osiris_core.cli.schema:schema", "Print JSON Schemas for editors."),
     "config": ("osiris_core.cli.config:config", "Show settings and where each comes from."),

@@ -46,7 +46,7 @@ PURPOSES: Final = (
             "destinations": "the places a pipeline can write to, a line each",
         },
         optional={
-            "components": "the installed components with all their fields, as `osiris prompts build-context` prints them",
+            "components": "the installed components with all their fields (`osiris prompts build-context`)",
             "begin": "the mark before the data",
             "end": "the mark after the data",
             "default_destination": "the destination of a wish that names none",

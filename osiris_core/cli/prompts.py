@@ -103,8 +103,7 @@ def readme(purposes: tuple[Purpose, ...]) -> str:
         "# Prompts of osiris chat",
         "",
         "Change the texts as you like and use them with `osiris chat --pro-mode` and this folder. A placeholder is a",
-        "name in double braces; one that is required must stand in the text, one that is not known is an error with its",
-        "line.",
+        "name in double braces; one that is required must stand in the text, one that is unknown is an error.",
         "What is safe is decided by the program, whatever stands here.",
     ]
     for purpose in purposes:

@@ -20,7 +20,7 @@ def read_rows(
     """
     with duckdb.connect(str(path), read_only=True) as connection:
         name = quote_identifier(table)
-        (total,) = connection.sql(f"SELECT count(*) FROM {name}").fetchone()
+        ((total,),) = connection.sql(f"SELECT count(*) FROM {name}").fetchall()
         result = connection.sql(f"SELECT * FROM {name} LIMIT {int(most)}")
         columns = tuple((column, str(kind)) for column, kind in zip(result.columns, result.types, strict=True))
         return columns, tuple(result.fetchall()), int(total)

@@ -1,4 +1,4 @@
-"""Runs a suite: every wish is said to the genuine conversation, in a project of its own, and what comes of it is judged.
+"""Runs a suite: every wish is said to the genuine conversation in a project of its own, and what comes of it judged.
 
 A project has the suite's tables as Parquet files behind ``@filesystem.data``, which is read only, and an empty database
 ``@duckdb.main``. What is judged: whether a pipeline could be approved, and whether its rows are the right ones. The
@@ -56,8 +56,8 @@ _CONNECTIONS: Final = {
 
 @attrs.frozen(kw_only=True)
 class Verdict:
-    """What came of a wish. ``bound`` says that a pipeline reached approval; ``right`` that everything was as wanted, and
-    ``why`` otherwise what was not.
+    """What came of a wish. ``bound`` says that a pipeline reached approval; ``right`` that everything was as wanted,
+    and ``why`` otherwise what was not.
     """
 
     id: str

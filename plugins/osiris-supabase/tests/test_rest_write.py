@@ -308,6 +308,12 @@ def test_every_value_of_a_type_goes_in_exactly(rest, kind, zoned):
             assert ours == theirs, (kind, text)
 
 
+def test_a_real_in_a_double_is_the_same_number(rest):
+    rest.make("CREATE TABLE t (id bigint PRIMARY KEY, v double precision)")
+    rest.upsert("SELECT 1::BIGINT AS id, 0.1::FLOAT AS v")
+    assert rest.sql("SELECT v, v = 0.1::real FROM t") == [(0.10000000149011612, True)]
+
+
 @pytest.mark.parametrize(
     ("kind", "value", "code"),
     [

@@ -99,6 +99,8 @@ def written(kind: str, name: str, *, target: str) -> str | None:
         return f"to_json(replace(CAST({name} AS VARCHAR), ' (BC)', ' BC'))"
     if base == "BLOB":
         return f"to_json('\\x' || lower(hex({name})))"
+    if base == "FLOAT" and target == "double precision":
+        name = f"{name}::DOUBLE"  # the digits of a real are too few for the same number as a double
     if base in _INTEGERS or base in _PLAIN:
         return f"to_json(CAST({name} AS VARCHAR))"
     return None

@@ -23,7 +23,8 @@ from tests.servers.postgrest_sql import Refused, condition, name_list, order_lis
 
 _COLUMNS = """
 SELECT c.relname, a.attname,
-  CASE WHEN n.nspname = 'pg_catalog' THEN format_type(a.atttypid, NULL) ELSE format_type(a.atttypid, a.atttypmod) END,
+  CASE WHEN b.typnamespace = 'pg_catalog'::regnamespace THEN format_type(b.oid, NULL)
+    ELSE format_type(a.atttypid, a.atttypmod) END,
   format_type(a.atttypid, a.atttypmod),
   a.attnotnull, pg_get_expr(d.adbin, d.adrelid) IS NOT NULL OR a.attidentity <> '' OR a.attgenerated <> '',
   coalesce((SELECT a.attnum = ANY(i.indkey) FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary), false),
@@ -33,7 +34,8 @@ SELECT c.relname, a.attname,
      ON r.attrelid = f.confrelid AND r.attnum = f.confkey[1]
    WHERE f.conrelid = c.oid AND f.contype = 'f' AND f.conkey = array[a.attnum] LIMIT 1)
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid JOIN pg_type t ON t.oid = a.atttypid
-  JOIN pg_namespace n ON n.oid = t.typnamespace LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+  JOIN pg_type b ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END
+  LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
 WHERE c.relnamespace = %s::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attnum > 0
   AND NOT a.attisdropped AND (NOT %s OR has_any_column_privilege(c.oid, 'SELECT, INSERT, UPDATE'))
 ORDER BY c.relname, a.attnum

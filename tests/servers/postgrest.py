@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import psycopg
 from psycopg import sql
 
+from tests.servers.postgrest_cache import SchemaCache
 from tests.servers.postgrest_sql import Refused, condition, name_list, order_list, select_list
 
 _COLUMNS = """
@@ -40,6 +41,9 @@ WHERE c.relnamespace = %s::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f
   AND NOT a.attisdropped AND (NOT %s OR has_any_column_privilege(c.oid, 'SELECT, INSERT, UPDATE'))
 ORDER BY c.relname, a.attnum
 """
+_GRANTED = """
+SELECT relname FROM pg_class WHERE relnamespace = %s::regnamespace AND has_any_column_privilege(oid, 'SELECT, INSERT, UPDATE')
+"""
 _JSON_TYPES = {
     "smallint": "integer",
     "integer": "integer",
@@ -58,6 +62,7 @@ class Standin:
         self.dsn, self.keys, self.schemas, self.max_rows, self.openapi = dsn, keys, schemas, max_rows, openapi
         self.requests = []
         self.hidden = {}  # table -> how many requests do not know it yet (a schema cache that lags)
+        self.cache = None  # without one, everything is known at once; see :meth:`remember`
         self.timezones = True  # older versions do not know the preference
         self.before = None  # called with the handler before each request: what others do meanwhile
         self._faults = []
@@ -85,8 +90,32 @@ class Standin:
             self._faults.clear()
             self.requests.clear()
             self.hidden.clear()
+        self._forget()
         self.before = None
         self.max_rows, self.openapi, self.timezones = 1000, True, True
+
+    def remember(self, *, lag=0, deaf=False):
+        """Know the schema as PostgREST does: as it is now, until a notice says that it is another."""
+        self._forget()
+        self.cache = SchemaCache(self.dsn, self._everything, lag=lag, deaf=deaf)
+
+    def _forget(self):
+        if self.cache is not None:
+            self.cache.close()
+        self.cache = None
+
+    def _everything(self, connection):
+        return {schema: connection.execute(_COLUMNS, (schema, False)).fetchall() for schema in self.schemas}
+
+    def columns(self, connection, schema, *, granted):
+        """The columns of all tables of a schema, or of those that the role of the connection may use."""
+        if self.cache is None:
+            return connection.execute(_COLUMNS, (schema, granted)).fetchall()
+        rows = self.cache.columns(schema)
+        if not granted:
+            return rows
+        usable = {name for (name,) in connection.execute(_GRANTED, (schema,)).fetchall()}
+        return [row for row in rows if row[0] in usable]
 
     def fault(self, method):
         with self._lock:
@@ -117,6 +146,7 @@ class Standin:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+        self._forget()
         while not self._idle.empty():
             self._idle.get_nowait().close()
 
@@ -269,7 +299,7 @@ class _Request:
             return self._root(connection, schema)
         if "/" in table:
             raise Refused(404, "PGRST125", "Invalid path specified in request URL")
-        columns = {row[1]: row for row in connection.execute(_COLUMNS, (schema, False)).fetchall() if row[0] == table}
+        columns = {row[1]: row for row in self.standin.columns(connection, schema, granted=False) if row[0] == table}
         if not columns or self._is_hidden(table):
             message = f"Could not find the table '{schema}.{table}' in the schema cache"
             raise Refused(404, "PGRST205", message)
@@ -287,7 +317,7 @@ class _Request:
 
     def _root(self, connection, schema):
         definitions = {}
-        for row in connection.execute(_COLUMNS, (schema, True)).fetchall():
+        for row in self.standin.columns(connection, schema, granted=True):
             table, column, kind, _, required, _, key, length, comment, default, described, refers = row
             if self.standin.hidden.get(table, 0):
                 continue

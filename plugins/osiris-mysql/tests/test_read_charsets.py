@@ -235,6 +235,19 @@ def test_a_window_of_a_query_that_is_made_unicode(bench):
     assert found.column(0).to_pylist() == ["ш"]
 
 
+def test_parts_by_text_of_an_old_character_set(bench, numbers):
+    made(bench, "c VARCHAR(20) CHARACTER SET cp1251, e ENUM('a','ш') CHARACTER SET cp1251, KEY (c)")
+    bench.sql(f"INSERT INTO t SELECT seq, CONCAT('ш', seq), 1 + seq % 2 FROM {numbers(40_000)}")
+    config = {"table": "t", "partition_on": "c", "parts": 4}
+    table = bench.read("extractor", **config)
+    assert sorted(table.column(0).to_pylist()) == list(range(1, 40_001))
+    assert set(table.column(2).to_pylist()) == {"a", "ш"}
+    assert len(bench.events("mysql.read_plan")) > 1
+    bench.sql("UPDATE t SET c = CONCAT(_cp1251 x'98', k) WHERE k % 3 = 0")
+    assert bench.read("extractor", columns=["k"], **config).num_rows == 40_000
+    refused(bench, "column 'c' or 'e' of cp1251", **config)
+
+
 # bytes that are no text
 
 NO_UTF8 = "column 'c' holds '.*', which is no UTF-8"

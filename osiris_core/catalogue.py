@@ -367,6 +367,12 @@ DISCOVERY = (
     ErrorEntry("OSR-DSC-004", "a table's rows cannot be read", "check what the message says about the table"),
 )
 
+EVALUATION = (
+    ErrorEntry("OSR-EVL-001", "a suite of wishes cannot be used", "mend what is marked"),
+    ErrorEntry("OSR-EVL-002", "two wishes with one id", "give each an id of its own"),
+    ErrorEntry("OSR-EVL-003", "a table of a suite has no file", "write its path relative to the suite"),
+)
+
 COMMANDS = (
     ErrorEntry(
         "OSR-CLI-001", "internal error", "this is a defect; run again with OSIRIS_DEBUG=1 and report what it prints"
@@ -396,6 +402,7 @@ ENTRIES: tuple[ErrorEntry, ...] = (
     *COMPILE,
     *RUN,
     *DISCOVERY,
+    *EVALUATION,
     *COMMANDS,
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,21 +77,18 @@ def chat(
             raise click.UsageError("--non-interactive needs WISH")
         from osiris_core.chat.opening import open_session
 
-        session = stack.enter_context(
-            closing(
-                open_session(
-                    _Plain(quiet=as_json),
-                    redactor=masks,
-                    provider=provider,
-                    model=model,
-                    privacy=privacy,
-                    prompts=pro_mode,
-                    fast=fast,
-                    out=out,
-                    max_cost=max_cost,
-                    resume=resume,
-                )
-            )
+        session = open_session(
+            _Plain(quiet=as_json),
+            stack,
+            redactor=masks,
+            provider=provider,
+            model=model,
+            privacy=privacy,
+            prompts=pro_mode,
+            fast=fast,
+            out=out,
+            max_cost=max_cost,
+            resume=resume,
         )
         if not non_interactive:
             from osiris_core.cli.terminal import talk

@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-
 from osiris_core.chat.calling import Caller, Limits
 from osiris_core.chat.evaluation.runner import Evaluator
 from osiris_core.chat.providers import Providers

@@ -12,7 +12,7 @@ import attrs
 
 from osiris_core.chat.describing import BEGIN, END, destinations_text, tables_text
 from osiris_core.chat.draft import Draft
-from osiris_core.chat.forms import UNSAID, Intent, Plan, read_form, schema_of
+from osiris_core.chat.forms import UNSAID, Guided, Intent, Plan, read_form, schema_of
 from osiris_core.chat.lowering import lower
 from osiris_core.chat.states import WAITING, Signal, State, following
 from osiris_core.diagnostics import Diagnostic
@@ -88,6 +88,8 @@ class Helpers:
     """What there is to say of the installed components, for prompts that want it."""
     privacy: Privacy = "standard"
     fast: bool = False
+    guided: bool = False
+    """Whether the model is asked for one query instead of a whole plan, which small models do better."""
 
 
 class Conversation:
@@ -237,7 +239,7 @@ class Conversation:
 
     def _synthesis(self) -> Signal:
         asked_before = bool(self._wanted)
-        signal = self._planned(self._call("plan", self._plan_messages(), self._plan_schema()))
+        signal = self._planned(self._call(self._form, self._plan_messages(), self._plan_schema()))
         if signal is Signal.PLANNED and self._plan is not None and self._plan.more_tables and not asked_before:
             known = {name for labels in self._known().others.values() for name in labels}
             self._wanted = tuple(name for name in self._plan.more_tables if name in known)
@@ -249,11 +251,11 @@ class Conversation:
     def _planned(self, reply: str) -> Signal:
         """Take a reply for a plan."""
         self._reply = reply
-        plan, findings = read_form(Plan, reply)
+        plan, findings = read_form(Guided if self._helpers.guided else Plan, reply)
         if plan is None:
             self._findings = tuple(findings)
             return Signal.UNUSABLE
-        self._plan = plan
+        self._plan = plan = plan.plan() if isinstance(plan, Guided) else plan
         if plan.impossible.strip() and not plan.outputs:
             self._front.say(f"That cannot be done: {plan.impossible.strip()}")
             return Signal.IMPOSSIBLE
@@ -323,7 +325,7 @@ class Conversation:
     def _plan_messages(self) -> list[Message]:
         destinations = self._helpers.destinations
         default = next((one for one in destinations if one.label == self.memory.destination), destinations[0])
-        prompt = self._helpers.templates["plan"].render(
+        prompt = self._helpers.templates[self._form].render(
             {
                 "tables": tables_text(self._known(), self._helpers.privacy),
                 "destinations": destinations_text(destinations),
@@ -335,6 +337,11 @@ class Conversation:
             }
         )
         return [Message(role="system", text=prompt), Message(role="user", text=self._question())]
+
+    @property
+    def _form(self) -> str:
+        """Which of the two forms of a plan is filled in; also its prompt's name, and what the call is for."""
+        return "guided" if self._helpers.guided else "plan"
 
     def _question(self) -> str:
         goal, before = self.memory.goal or self._wish(), self.memory.said[:-1][-_REMEMBERED:]
@@ -350,13 +357,16 @@ class Conversation:
     def _plan_schema(self) -> dict[str, Any]:
         destinations = self._helpers.destinations
         modes = sorted({mode for one in destinations for mode in one.modes})
-        return schema_of(Plan, {"destination": [one.label for one in destinations], "mode": modes})
+        form = Guided if self._helpers.guided else Plan
+        return schema_of(form, {"destination": [one.label for one in destinations], "mode": modes})
 
     def _dialogue(self) -> list[Message]:
         return [Message(role="user", text="\n".join(self.memory.said[-_REMEMBERED:]))]
 
     def _call(self, purpose: str, messages: Sequence[Message], schema: Mapping[str, Any]) -> str:
-        self._front.progress({"intent": "understanding", "plan": "planning"}.get(purpose, purpose))
+        self._front.progress(
+            {"intent": "understanding", "plan": "planning", "guided": "planning"}.get(purpose, purpose)
+        )
         return self._helpers.caller.call(purpose, messages, schema=schema, schema_name=purpose).text
 
     def _wish(self) -> str:

@@ -17,6 +17,9 @@ from osiris_core.project.environment import load_environment
 from osiris_core.project.paths import find_project
 from osiris_core.project.settings import load_settings
 
+LOCAL = "local"
+"""The provider of models that run in this process, which are small."""
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import ExitStack
@@ -47,7 +50,14 @@ def open_session(
     """
     world, providers = _opened(redactor, max_cost)
     make_caller = _caller(providers, stack, redactor=redactor, provider=provider, model=model, show=front.progress)
-    choices = Choices(templates=load_templates(prompts), privacy=privacy, fast=fast, out=out, resume=resume)
+    choices = Choices(
+        templates=load_templates(prompts),
+        privacy=privacy,
+        fast=fast,
+        guided=_guided(providers, provider),
+        out=out,
+        resume=resume,
+    )
     session = ChatSession(world, choices, front, make_caller)
     stack.callback(session.close)
     return session
@@ -72,11 +82,17 @@ def open_evaluator(
         suite=suite,
         path=path,
         registry=world.registry,
-        choices=Choices(templates=load_templates(prompts), fast=fast),
+        choices=Choices(templates=load_templates(prompts), fast=fast, guided=_guided(providers, provider)),
         make_caller=make_caller,
         redactor=redactor,
     )
     return evaluator, make_caller(lambda _name, _facts: None).candidates[0].name
+
+
+def _guided(providers: Providers, provider: str | None) -> bool:
+    """Whether the first model gets the small form: as the settings say, else when it runs on this machine."""
+    settings = providers.loaded.settings.llm
+    return (provider or settings.provider) == LOCAL if settings.guided is None else settings.guided
 
 
 def _opened(redactor: Redactor, max_cost: float | None) -> tuple[World, Providers]:

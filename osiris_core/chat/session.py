@@ -63,6 +63,7 @@ class Choices:
     templates: Mapping[str, Template]
     privacy: Privacy = "standard"
     fast: bool = False
+    guided: bool = False
     out: Path | None = None
     resume: str | None = None
 
@@ -183,7 +184,7 @@ class ChatSession:
     def _helpers(self) -> Helpers:
         world, choices = self.world, self._choices
         project = world.loaded.project
-        refs = [entry.ref for entry in world.connections.all()]
+        refs = [entry.ref for entry in world.connections.all() if entry.raw.get("writable") is not False]
         return Helpers(
             caller=self.caller,
             looker=Looker(
@@ -206,10 +207,13 @@ class ChatSession:
             ),
             templates=choices.templates,
             destinations=destinations_of(world.registry, refs),
-            components=components_text(world.registry) if "{{components}}" in choices.templates["plan"].text else "",
+            components=components_text(world.registry)
+            if any("{{components}}" in template.text for template in choices.templates.values())
+            else "",
             save=self._save,
             privacy=choices.privacy,
             fast=choices.fast,
+            guided=choices.guided,
         )
 
     def _keep(self, memory: Memory) -> None:

@@ -141,6 +141,11 @@ class LLMSettings:
         default=None, exclusive_minimum=0, doc="US dollars that a conversation may cost. Unset: no limit."
     )
     timeout: float = field(default=300.0, exclusive_minimum=0, doc="Seconds that one call of a model may take.")
+    guided: bool | None = field(
+        default=None,
+        doc="Whether a model is asked for one query instead of a whole plan, which small models do better. Unset: for "
+        "the provider `local`.",
+    )
 
 
 @config

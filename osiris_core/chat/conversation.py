@@ -6,14 +6,15 @@ the person's turn. What happens meanwhile is told through a :class:`Front`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 import attrs
 
 from osiris_core.chat.describing import BEGIN, END, destinations_text, tables_text
 from osiris_core.chat.draft import Draft
-from osiris_core.chat.forms import UNSAID, Guided, Intent, Plan, read_form, schema_of
-from osiris_core.chat.lowering import lower
+from osiris_core.chat.forms import RESULT, UNSAID, Guided, Intent, Plan, read_form, schema_of
+from osiris_core.chat.hints import likely, modes_in, path_in
+from osiris_core.chat.lowering import lower, plain_name
 from osiris_core.chat.states import WAITING, Signal, State, following
 from osiris_core.diagnostics import Diagnostic
 from osiris_core.display import visible_line
@@ -251,15 +252,28 @@ class Conversation:
     def _planned(self, reply: str) -> Signal:
         """Take a reply for a plan."""
         self._reply = reply
-        plan, findings = read_form(Guided if self._helpers.guided else Plan, reply)
+        plan: Plan | None
+        if self._helpers.guided:
+            guided, findings = read_form(Guided, reply)
+            plan = None if guided is None else self._completed(guided)
+        else:
+            plan, findings = read_form(Plan, reply)
         if plan is None:
             self._findings = tuple(findings)
             return Signal.UNUSABLE
-        self._plan = plan = plan.plan() if isinstance(plan, Guided) else plan
+        self._plan = plan
         if plan.impossible.strip() and not plan.outputs:
             self._front.say(f"That cannot be done: {plan.impossible.strip()}")
             return Signal.IMPOSSIBLE
         return Signal.PLANNED
+
+    def _completed(self, guided: Guided) -> Plan:
+        """A small form as a plan; a path that the wish names is taken from there."""
+        chosen = next((one for one in self._offered() if one.label == guided.destination), None)
+        path = None if chosen is None else path_in(self._wish(), chosen)
+        if path is None and chosen is not None and chosen.path_field and not guided.target.endswith(chosen.ending):
+            path = f"output/{plain_name(guided.target) or RESULT}{chosen.ending}"
+        return (guided if path is None else attrs.evolve(cast("Any", guided), target=path)).plan()
 
     def _validate(self) -> Signal:
         if self._plan is not None:
@@ -323,7 +337,7 @@ class Conversation:
         return tuple(self._plan_messages())
 
     def _plan_messages(self) -> list[Message]:
-        destinations = self._helpers.destinations
+        destinations = self._offered()
         default = next((one for one in destinations if one.label == self.memory.destination), destinations[0])
         prompt = self._helpers.templates[self._form].render(
             {
@@ -355,10 +369,17 @@ class Conversation:
         return "\n".join(lines)
 
     def _plan_schema(self) -> dict[str, Any]:
-        destinations = self._helpers.destinations
+        destinations = self._offered()
         modes = sorted({mode for one in destinations for mode in one.modes})
+        if self._helpers.guided:
+            modes = list(modes_in(self._wish(), modes))
         form = Guided if self._helpers.guided else Plan
         return schema_of(form, {"destination": [one.label for one in destinations], "mode": modes})
+
+    def _offered(self) -> tuple[Destination, ...]:
+        """The destinations that the model may choose from; a small one is shown only those that the wish names."""
+        destinations = self._helpers.destinations
+        return likely(self._wish(), destinations) if self._helpers.guided else destinations
 
     def _dialogue(self) -> list[Message]:
         return [Message(role="user", text="\n".join(self.memory.said[-_REMEMBERED:]))]

@@ -78,7 +78,7 @@ class Template:
 
 
 def load_templates(folder: Path | None = None) -> dict[str, Template]:
-    """The prompts by purpose: those shipped, or those in ``folder`` (``intent.md``, ``plan.md``, ``guided.md``, ``repair.md``).
+    """The prompts by purpose: those shipped, or those in ``folder``, in a file each (``plan.md``).
 
     Raises InvalidInput, with file and line, for a placeholder that is not known or one that is missing.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, closing
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from osiris_core.cli.printed import printed
 from osiris_core.errors import ExitCode
 
 if TYPE_CHECKING:
+    from osiris_core.chat.conversation import Front
     from osiris_core.chat.session import ChatSession
     from osiris_core.chat.states import Signal, State
     from osiris_core.run.outcome import RunOutcome
@@ -72,15 +73,23 @@ def chat(
     be asked.
     """
     masks = redactor()
-    with reporting(as_json=as_json, alone=True), printed(masks), ExitStack() as stack:
+    with reporting(as_json=as_json, alone=True), printed(masks) as shown:
         if non_interactive and not wish:
             raise click.UsageError("--non-interactive needs WISH")
+        if as_json and not non_interactive:
+            raise click.UsageError("--json needs --non-interactive: a conversation is no document")
         from osiris_core.chat.opening import open_session
 
-        session = stack.enter_context(
-            closing(
+        while True:
+            if non_interactive:
+                front: Front = _Plain(quiet=as_json)
+            else:
+                from osiris_core.cli.terminal_desk import TerminalFront
+
+                front = TerminalFront(shown)
+            with closing(
                 open_session(
-                    _Plain(quiet=as_json),
+                    front,
                     redactor=masks,
                     provider=provider,
                     model=model,
@@ -91,14 +100,16 @@ def chat(
                     max_cost=max_cost,
                     resume=resume,
                 )
-            )
-        )
-        if not non_interactive:
-            from osiris_core.cli.terminal import talk
+            ) as session:
+                if non_interactive:
+                    _once(session, wish or "", run_it=run_it, yes=yes, as_json=as_json)
+                    return
+                from osiris_core.cli.terminal import talk
 
-            talk(session, wish)
-            return
-        _once(session, wish or "", run_it=run_it, yes=yes, as_json=as_json)
+                resume = talk(session, wish, shown, run_it=run_it, yes=yes)
+            if resume is None:
+                return
+            wish = None
 
 
 def _once(session: ChatSession, wish: str, *, run_it: bool, yes: bool, as_json: bool) -> None:

@@ -21,6 +21,7 @@ from osiris_core.model.yaml_write import dump
 from osiris_core.project.connection_entry import ConnectionEntry
 from osiris_core.project.connections import Connections
 from osiris_core.run.api import RunOptions, run_manifest
+from osiris_core.run.executor import Interrupts
 
 if TYPE_CHECKING:
     from osiris_core.chat.session import World
@@ -46,12 +47,19 @@ class Tried:
 
 
 def try_out(
-    oml: str, world: World, *, rows: int, seconds: float, of_each_source: int | None = None
+    oml: str,
+    world: World,
+    *,
+    rows: int,
+    seconds: float,
+    of_each_source: int | None = None,
+    interrupts: Interrupts | None = None,
 ) -> tuple[Tried, ...]:
     """Run the pipeline ``oml`` without writing anything: the first ``rows`` of each output.
 
     ``of_each_source`` limits what is read of each source whose component can be limited: the rows are then of a part of
-    the data, and whoever shows them says so. Raises what the run fails with, RunFailed after ``seconds`` too.
+    the data, and whoever shows them says so. Raises what the run fails with, RunFailed after ``seconds`` too;
+    ``interrupts`` stop it as they stop a run.
     """
     with tempfile.TemporaryDirectory(prefix="osiris-try-") as folder:
         database = Path(folder) / "tried.duckdb"
@@ -64,7 +72,7 @@ def try_out(
             connections=connections,
             environment=world.environment,
         )
-        _run(compiled.manifest, world, connections, folder, seconds)
+        _run(compiled.manifest, world, connections, folder, seconds, interrupts or Interrupts())
         read = world.registry.load(_READER)
         return tuple(
             Tried(source=source, columns=columns, rows=found, total=total)
@@ -73,7 +81,9 @@ def try_out(
         )
 
 
-def _run(manifest: Manifest, world: World, connections: Connections, folder: str, seconds: float) -> None:
+def _run(
+    manifest: Manifest, world: World, connections: Connections, folder: str, seconds: float, interrupts: Interrupts
+) -> None:
     settings: Any = world.loaded.settings
     project = attrs.evolve(world.loaded.project, logs_folder=f"{folder}/logs")
     limited = attrs.evolve(settings, run=attrs.evolve(settings.run, timeout=seconds, temp_directory=folder))
@@ -84,7 +94,7 @@ def _run(manifest: Manifest, world: World, connections: Connections, folder: str
         loaded_settings=attrs.evolve(world.loaded, settings=limited, project=project),
         environment=world.environment,
         connections=connections,
-        options=RunOptions(redactor=world.redactor),
+        options=RunOptions(redactor=world.redactor, interrupts=interrupts),
     )
     if outcome.error is not None:
         raise outcome.error

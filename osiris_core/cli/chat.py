@@ -20,6 +20,7 @@ from osiris_core.cli.printed import printed
 from osiris_core.errors import ExitCode
 
 if TYPE_CHECKING:
+    from osiris_core.chat.conversation import Front
     from osiris_core.chat.session import ChatSession
     from osiris_core.chat.states import Signal, State
     from osiris_core.run.outcome import RunOutcome
@@ -72,30 +73,43 @@ def chat(
     be asked.
     """
     masks = redactor()
-    with reporting(as_json=as_json, alone=True), printed(masks), ExitStack() as stack:
+    with reporting(as_json=as_json, alone=True), printed(masks) as shown:
         if non_interactive and not wish:
             raise click.UsageError("--non-interactive needs WISH")
+        if as_json and not non_interactive:
+            raise click.UsageError("--json needs --non-interactive: a conversation is no document")
         from osiris_core.chat.opening import open_session
 
-        session = open_session(
-            _Plain(quiet=as_json),
-            stack,
-            redactor=masks,
-            provider=provider,
-            model=model,
-            privacy=privacy,
-            prompts=pro_mode,
-            fast=fast,
-            out=out,
-            max_cost=max_cost,
-            resume=resume,
-        )
-        if not non_interactive:
-            from osiris_core.cli.terminal import talk
+        while True:
+            if non_interactive:
+                front: Front = _Plain(quiet=as_json)
+            else:
+                from osiris_core.cli.terminal_desk import TerminalFront
 
-            talk(session, wish)
-            return
-        _once(session, wish or "", run_it=run_it, yes=yes, as_json=as_json)
+                front = TerminalFront(shown)
+            with ExitStack() as stack:
+                session = open_session(
+                    front,
+                    stack,
+                    redactor=masks,
+                    provider=provider,
+                    model=model,
+                    privacy=privacy,
+                    prompts=pro_mode,
+                    fast=fast,
+                    out=out,
+                    max_cost=max_cost,
+                    resume=resume,
+                )
+                if non_interactive:
+                    _once(session, wish or "", run_it=run_it, yes=yes, as_json=as_json)
+                    return
+                from osiris_core.cli.terminal import talk
+
+                resume = talk(session, wish, shown, run_it=run_it, yes=yes)
+            if resume is None:
+                return
+            wish = None
 
 
 def _once(session: ChatSession, wish: str, *, run_it: bool, yes: bool, as_json: bool) -> None:

@@ -375,6 +375,35 @@ EVALUATION = (
     ErrorEntry("OSR-EVL-005", "a report cannot be compared with", "name a file that --out has written"),
 )
 
+MODELS = (
+    ErrorEntry("OSR-LLM-001", "the provider's package is not installed", "install the extra that the message names"),
+    ErrorEntry("OSR-LLM-002", "no key is set", "set the variable that the message names, in the environment or .env"),
+    ErrorEntry("OSR-LLM-003", "the key was refused", "check the key in the variable that the message names"),
+    ErrorEntry("OSR-LLM-004", "the key may not do that", "have the model or the project allowed for the key"),
+    ErrorEntry("OSR-LLM-005", "there is no such model", "`osiris llm models` lists those of the service"),
+    ErrorEntry("OSR-LLM-006", "the service refused the request", "read its message; another model may take it"),
+    ErrorEntry("OSR-LLM-007", "the conversation is too long for the model", "use a model with a larger context"),
+    ErrorEntry("OSR-LLM-008", "the account has nothing left", "top it up, or use another provider"),
+    ErrorEntry("OSR-LLM-009", "too many requests", "wait, or use another provider"),
+    ErrorEntry("OSR-LLM-010", "the service is overloaded or not ready", "try again later"),
+    ErrorEntry("OSR-LLM-011", "the service cannot be reached", "check `base_url`, the network, and that it runs"),
+    ErrorEntry("OSR-LLM-012", "the service did not answer in time", "try again, or use a faster model"),
+    ErrorEntry("OSR-LLM-013", "the reply broke off", "try again"),
+    ErrorEntry("OSR-LLM-014", "the model refused to answer", "say it in other words, or use another model"),
+    ErrorEntry("OSR-LLM-015", "the model called a tool that nobody offered", "try again, or use another model"),
+    ErrorEntry("OSR-LLM-016", "the reply cannot be used", "try again, or use another model"),
+    ErrorEntry(
+        "OSR-LLM-017",
+        "a key would be sent without encryption",
+        "use https, or set allow_insecure: true for a network you trust",
+    ),
+    ErrorEntry("OSR-LLM-019", "the replay has no such call", "record the conversation again"),
+    ErrorEntry("OSR-LLM-020", "the recording cannot be read", "check its path; each line is one recorded call"),
+    ErrorEntry("OSR-LLM-021", "no provider is chosen", "set llm.provider, or use --provider; see `osiris llm list`"),
+    ErrorEntry("OSR-LLM-022", "no model is chosen", "set llm.model, or use --model; see `osiris llm models`"),
+    ErrorEntry("OSR-LLM-023", "a provider's options cannot be used", "mend them in osiris.yaml under llm.providers"),
+)
+
 CONVERSATION = (
     ErrorEntry("OSR-CHAT-001", "the model's reply is not JSON", "try again, or use another model"),
     ErrorEntry("OSR-CHAT-002", "the model's plan cannot become a pipeline", "say the wish in other words"),
@@ -436,6 +465,7 @@ ENTRIES: tuple[ErrorEntry, ...] = (
     *COMPILE,
     *RUN,
     *DISCOVERY,
+    *MODELS,
     *CONVERSATION,
     *EVALUATION,
     *COMMANDS,

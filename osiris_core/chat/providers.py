@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from osiris_core.chat.calling import Candidate, Price
+from osiris_core.chat.calling import Candidate
 from osiris_core.errors import InvalidInput, OsirisError, PluginError
 from osiris_core.model.structure import structure
 from osiris_core.plugins.containment import contained
@@ -90,13 +90,7 @@ class Providers:
         if chosen is None:
             hint = f"--model, llm.model, or llm.providers.{name}.model in {SETTINGS_FILE}"
             raise InvalidInput(NO_MODEL, f"the provider '{name}' has no model of its own choice", hint=hint)
-        price = made.price(chosen)
-        return Candidate(
-            provider_name=name,
-            provider=made,
-            model=chosen,
-            price=Price() if price is None else Price(input=price.input, cached=price.cached, output=price.output),
-        )
+        return Candidate(provider_name=name, provider=made, model=chosen, price=made.price(chosen))
 
     def make(self, name: str) -> LLMProvider:
         """The provider ``name`` with its config; nothing is opened and no SDK imported."""

@@ -99,7 +99,9 @@ def proposal(desk: Desk) -> None:
         print_diagnostics(draft.proof.warnings)
     if desk.session.file is not None:
         shown = desk.session.world.loaded.project.shown(desk.session.file.absolute())
-        desk.note(f"It is proved, and kept as {visible_line(shown)}. /run runs it, /preview shows rows, /show the text.")
+        desk.note(
+            f"It is proved, and kept as {visible_line(shown)}. /run runs it, /preview shows rows, /show the text."
+        )
 
 
 def validate(desk: Desk, argument: str) -> None:

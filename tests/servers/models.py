@@ -97,7 +97,17 @@ class Call(NamedTuple):
 
 _KNOWN = {
     "chat": {"model", "messages", "stream", "stream_options", "response_format", "max_tokens", "max_completion_tokens"},
-    "responses": {"model", "input", "instructions", "stream", "store", "max_output_tokens", "text", "reasoning", "include"},
+    "responses": {
+        "model",
+        "input",
+        "instructions",
+        "stream",
+        "store",
+        "max_output_tokens",
+        "text",
+        "reasoning",
+        "include",
+    },
     "messages": {"model", "messages", "stream", "max_tokens", "system", "output_config"},
     "gemini": {"contents", "systemInstruction", "generationConfig"},
 }
@@ -207,7 +217,9 @@ class _Handler(BaseHTTPRequestHandler):
             protocol = self._protocol_of_list()
             self.server_of_models.calls.append(Call(protocol, self.path, self._headers(), {}))
             wrong = self._key_problem(protocol)
-            self._refuse(protocol, wrong) if wrong else self._json(200, _listing(protocol, self.server_of_models.models))
+            self._refuse(protocol, wrong) if wrong else self._json(
+                200, _listing(protocol, self.server_of_models.models)
+            )
         else:
             self._refuse("chat", Status(404, f"no such path: {self.path}"))
 
@@ -427,7 +439,13 @@ Events = tuple[list[Any], list[Any], list[Any]]
 def _chat(server: ModelServer, call: Call, reply: Reply) -> Events:
     def chunk(delta: Any, finish: str | None = None) -> Any:
         choices = [{"index": 0, "delta": delta, "finish_reason": finish}]
-        return {"id": "c", "object": "chat.completion.chunk", "created": 0, "model": call.body["model"], "choices": choices}
+        return {
+            "id": "c",
+            "object": "chat.completion.chunk",
+            "created": 0,
+            "model": call.body["model"],
+            "choices": choices,
+        }
 
     finish = {"end": "stop", "max_tokens": "length", "refusal": "content_filter", "tool": "tool_calls"}[reply.stop]
     pieces = [chunk({"content": part}) for part in reply.parts()]
@@ -538,7 +556,11 @@ def _gemini(_: ModelServer, call: Call, reply: Reply) -> Events:
 
     def chunk(part: Any, **more: Any) -> Any:
         content = {"role": "model", "parts": [part] if part else []}
-        return {"candidates": [{"content": content, "index": 0, **more}], "modelVersion": "test-model-001", "responseId": "g"}
+        return {
+            "candidates": [{"content": content, "index": 0, **more}],
+            "modelVersion": "test-model-001",
+            "responseId": "g",
+        }
 
     finish = {"end": "STOP", "max_tokens": "MAX_TOKENS", "refusal": "SAFETY", "tool": "STOP"}[reply.stop]
     pieces = [chunk({"text": part}) for part in reply.parts()]

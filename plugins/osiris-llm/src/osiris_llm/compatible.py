@@ -81,7 +81,9 @@ class CompatibleProvider:
 
     def health(self, model: str) -> llm.ProviderHealth:
         """The package, the key, the server, the model and JSON."""
-        return checkup(self, model, packages=("openai",), extra="openai", key=self._route.key, wanted=self._route.key_names)
+        return checkup(
+            self, model, packages=("openai",), extra="openai", key=self._route.key, wanted=self._route.key_names
+        )
 
     def close(self) -> None:
         """Nothing is kept open between calls."""

@@ -23,7 +23,9 @@ _TOO_LONG: Final = re.compile(
     r"|input token count|exceed_context_size",
     re.IGNORECASE,
 )
-_EXHAUSTED: Final = re.compile(r"insufficient_quota|credit balance|billing_hard_limit|billing_not_active", re.IGNORECASE)
+_EXHAUSTED: Final = re.compile(
+    r"insufficient_quota|credit balance|billing_hard_limit|billing_not_active", re.IGNORECASE
+)
 _PER_DAY: Final = re.compile(r"per_?day", re.IGNORECASE)
 _MODEL: Final = re.compile(r"model", re.IGNORECASE)
 _KEY: Final = re.compile(r"api[ _]key", re.IGNORECASE)
@@ -131,7 +133,9 @@ def said_by(error: BaseException) -> Said | None:
     # In the middle of a stream the status is 200, or there is none: the kind of error says what it amounts to.
     if not isinstance(status, int) or status < 300:
         status = next((_STATUS_OF[kind] for kind in kinds if kind in _STATUS_OF), None)
-        status = status or (inner.get("code") if isinstance(inner, dict) and isinstance(inner.get("code"), int) else None)
+        status = status or (
+            inner.get("code") if isinstance(inner, dict) and isinstance(inner.get("code"), int) else None
+        )
     return Said(
         status=status,
         message=_message(inner, body, error),
@@ -146,7 +150,9 @@ def _meaning(said: Said, route: Route) -> tuple[llm.LLMCode, bool, str | None]:
     names = " or ".join(route.key_names)
     match said.status:
         case 401:
-            hint = f"check the key in {names}" if names else "the server wants a key: name its variable in 'api_key_env'"
+            hint = (
+                f"check the key in {names}" if names else "the server wants a key: name its variable in 'api_key_env'"
+            )
             return code.KEY_REFUSED, False, hint
         case 402:
             return code.EXHAUSTED, False, None

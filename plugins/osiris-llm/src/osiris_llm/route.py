@@ -39,7 +39,9 @@ class Route:
         key = self.found()
         if self.key_names and key is None:
             names = " or ".join(self.key_names)
-            raise llm.LLMError(llm.LLMCode.NO_KEY, f"the provider '{self.provider}' needs a key, and {names} is not set")
+            raise llm.LLMError(
+                llm.LLMCode.NO_KEY, f"the provider '{self.provider}' needs a key, and {names} is not set"
+            )
         if key is not None and not key.reveal().isascii():
             raise llm.LLMError(llm.LLMCode.KEY_REFUSED, f"the key in {self.key_names[0]} holds characters no key has")
         if key is not None and not self.allow_insecure and not self.is_private:

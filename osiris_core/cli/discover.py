@@ -111,7 +111,7 @@ def discover(
         if as_json:
             print_json(document(found))
             return
-        _show(found, request)
+        show_discovery(found, request)
 
 
 def _progress(shown: Printed, *, as_json: bool) -> Callable[[str], None]:
@@ -121,7 +121,8 @@ def _progress(shown: Printed, *, as_json: bool) -> Callable[[str], None]:
     return lambda step: print_note(visible_line(step))
 
 
-def _show(found: Discovery, request: Request) -> None:
+def show_discovery(found: Discovery, request: Request) -> None:
+    """A discovery as tables, with its notes."""
     if not found.tables:
         print_note(f"no table of {found.ref} fits" if found.others else f"{found.ref} has no tables")
     elif request.tables or request.about or request.profile or request.sample:

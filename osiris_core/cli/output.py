@@ -37,7 +37,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 
 def print_json(document: Any) -> None:
     """The one JSON document of a command."""
-    stream = _stdout()
+    stream = standard_output()
     # What another encoding cannot hold must be escaped as JSON does it, not as the stream does.
     plain = (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "") != "utf8"
     _say(json.dumps(redactor().data(document, by_name=False), indent=2, ensure_ascii=plain), stream)
@@ -50,7 +50,8 @@ def redactor() -> Redactor:
     return found
 
 
-def _stdout() -> TextIO:
+def standard_output() -> TextIO:
+    """The stream that is standard output to the command that runs: what it prints itself, and nobody else."""
     context = click.get_current_context(silent=True)
     stream: TextIO | None = context.meta.get(_DOCUMENT) if context else None
     return stream or sys.stdout
@@ -78,7 +79,7 @@ def _lead_nowhere(stream: TextIO) -> None:
 
 def print_text(text: str) -> None:
     """Text for people on stdout, with acting characters made visible."""
-    _say(visible(redactor().text(text)), _stdout())
+    _say(visible(redactor().text(text)), standard_output())
 
 
 def print_note(text: str) -> None:
@@ -97,7 +98,7 @@ def print_table(
     clean = redactor().text
     headers = [visible_line(clean(header)) for header in headers]
     cells = [["" if cell is None else visible_line(clean(str(cell))) for cell in row] for row in rows]
-    stream = _stdout()
+    stream = standard_output()
     if not stream.isatty():
         for line in [headers, *cells]:
             _say("\t".join(line), stream)
@@ -108,7 +109,7 @@ def print_table(
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(file=stream)
+    console = Console(file=stream, color_system=None if os.environ.get("NO_COLOR") else "auto")
 
     def drawn(columns: Sequence[int]) -> Table:
         table = Table(box=SIMPLE_HEAD, pad_edge=False)
@@ -154,7 +155,7 @@ def print_error(error: OsirisError, *, as_json: bool) -> None:
         try:
             print_json(error_document(error))
         except RunFailed:
-            _lead_nowhere(_stdout())
+            _lead_nowhere(standard_output())
         else:
             return
     print_diagnostics(error.diagnostics)

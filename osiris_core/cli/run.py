@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from osiris_core.cli.workspace import Workspace
     from osiris_core.compile.manifest import Manifest
     from osiris_core.plugins.registry import Registry
+    from osiris_core.project.paths import Project
     from osiris_core.run.outcome import RunOutcome
 
 
@@ -117,7 +118,7 @@ def run(
         outcome = _execute(place, prepared, context, shown, verbose=verbose)
         place.collect(prepared, context)
         shown.drain()
-        _show(outcome, manifest, workspace, as_json=as_json)
+        show_outcome(outcome, manifest, workspace.project, as_json=as_json)
         _end(outcome, shown)
 
 
@@ -247,10 +248,11 @@ def _show_plan(summary: dict[str, Any], *, as_json: bool) -> None:
     )
 
 
-def _show(outcome: RunOutcome, manifest: Manifest, workspace: Workspace, *, as_json: bool) -> None:
+def show_outcome(outcome: RunOutcome, manifest: Manifest, project: Project, *, as_json: bool) -> None:
+    """How a run ended, and where its record is."""
     from osiris_core.run.outcome import error_data, step_data
 
-    record = workspace.project.shown(outcome.record)
+    record = project.shown(outcome.record)
     error = error_data(outcome.error)
     if as_json:
         diagnostics = error.pop("diagnostics") if error else []

@@ -23,6 +23,7 @@ from osiris_core.errors import ConnectionUnusable, InvalidInput, OsirisError, Pl
 from osiris_core.model.structure import structure, unstructure
 from osiris_core.plugins.containment import contained
 from osiris_core.project.resolve import resolve
+from osiris_core.secrets import ENVIRONMENT
 from osiris_core.spec.catalog import SAMPLE_ROWS, STAGES, Deadline, Sample, Table, TableProfile
 
 if TYPE_CHECKING:
@@ -138,6 +139,28 @@ def discover(
         return _Work(asking, reader, cache, fingerprint, key, deadline, done).discovery()
     finally:
         contained(reader.close)
+
+
+def listed_before(
+    entry: ConnectionEntry,
+    *,
+    project: Project,
+    environment: Environment,
+    registry: Registry,
+    redactor: Redactor,
+) -> tuple[Table, ...]:
+    """The tables of ``entry`` as they were listed last, which may have changed since: nobody is asked, no server and no
+    secret store. Empty when nothing is kept, or what is kept cannot be found without asking.
+    """
+    if any(reference.scheme != ENVIRONMENT for _, reference in entry.references()):
+        return ()
+    try:
+        config = resolve(entry, environment=environment, registry=registry, redactor=redactor)
+        key = key_of("tables", {}, entry=entry, config=config, registry=registry, redactor=redactor)
+    except OsirisError:
+        return ()
+    kept = Cache.of(project, redactor).read(key)
+    return (_structured(Table, kept.value) if kept else None) or ()
 
 
 @attrs.frozen

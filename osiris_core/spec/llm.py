@@ -47,7 +47,7 @@ class Request:
     schema: Mapping[str, Any] | None = None
     schema_name: str = "reply"
     max_output_tokens: int = 4096
-    timeouts: Timeouts = Timeouts()
+    timeouts: Timeouts = attrs.field(factory=Timeouts)
 
 
 @attrs.frozen(kw_only=True)
@@ -87,7 +87,7 @@ class Done:
     """
 
     stop: Literal["end", "max_tokens", "refusal"]
-    usage: Usage = Usage()
+    usage: Usage = attrs.field(factory=Usage)
     model: str | None = None
     request_id: str | None = None
 

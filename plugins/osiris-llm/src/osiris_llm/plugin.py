@@ -37,7 +37,7 @@ def osiris_llm_providers() -> tuple[LLMProviderSpec, ...]:
             summary="Any server of Chat Completions: Ollama, vLLM, llama.cpp, Azure, OpenRouter.",
         ),
         LLMProviderSpec(
-            name="local_model",
+            name="local",
             ref="osiris_llm.local_gguf:LocalProvider",
             config=config.LocalConfig,
             summary="A model in a GGUF file, on this machine, without a key.",

@@ -1,0 +1,413 @@
+"""The conversation: a program that drives a model through the states of :mod:`osiris_core.chat.states`.
+
+Whoever shows it (a terminal, a script) says what the person said, edited or approved, and gets back control when it is
+the person's turn. What happens meanwhile is told through a :class:`Front`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+
+import attrs
+
+from osiris_core.chat.describing import BEGIN, END, destinations_text, tables_text
+from osiris_core.chat.draft import Draft
+from osiris_core.chat.forms import RESULT, UNSAID, Guided, Intent, Plan, read_form, schema_of
+from osiris_core.chat.hints import likely, modes_in, path_in
+from osiris_core.chat.lowering import lower, plain_name
+from osiris_core.chat.states import WAITING, Signal, State, following
+from osiris_core.diagnostics import Diagnostic
+from osiris_core.display import visible_line
+from osiris_core.errors import Cancelled, InvalidInput, OsirisError
+from osiris_core.spec.llm import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from osiris_core.chat.calling import Caller
+    from osiris_core.chat.catalog import Sources
+    from osiris_core.chat.describing import Privacy
+    from osiris_core.chat.destinations import Destination
+    from osiris_core.chat.looking import Looker
+    from osiris_core.chat.proving import Prover
+    from osiris_core.chat.templates import Template
+
+NOTHING_KNOWN: Final = "OSR-CHAT-030"
+NOT_PROVED: Final = "OSR-CHAT-031"
+NO_DRAFT: Final = "OSR-CHAT-032"
+
+_QUESTIONS: Final = 2
+"""How often the model may ask before it has to go on with what it knows."""
+_REMEMBERED: Final = 6
+"""How many of the person's last sentences a call is told."""
+
+
+class Front(Protocol):
+    """Who shows the conversation to the person. Texts may hold anything: it makes them safe to print."""
+
+    def say(self, text: str) -> None:
+        """Something the person shall read: an answer, a question, an explanation."""
+        ...
+
+    def progress(self, text: str) -> None:
+        """What is being done."""
+        ...
+
+    def moved(self, before: State, signal: Signal, after: State) -> None:
+        """The conversation went from one state to the next."""
+        ...
+
+
+@attrs.define(kw_only=True)
+class Memory:
+    """What a conversation consists of, as plain values: all that is kept to resume it."""
+
+    state: State = State.INIT
+    said: list[str] = attrs.field(factory=list)
+    goal: str = ""
+    connections: tuple[str, ...] = ()
+    destination: str = UNSAID
+    questions: int = 0
+    draft: Draft | None = None
+    previous: Draft | None = None
+    approved: str | None = None
+    problem: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Helpers:
+    """What the conversation works with."""
+
+    caller: Caller
+    looker: Looker
+    prover: Prover
+    templates: Mapping[str, Template]
+    destinations: tuple[Destination, ...]
+    save: Callable[[Draft], None]
+    """Keeps a draft that has been proved where the person finds it."""
+    components: str = ""
+    """What there is to say of the installed components, for prompts that want it."""
+    privacy: Privacy = "standard"
+    fast: bool = False
+    guided: bool = False
+    """Whether the model is asked for one query instead of a whole plan, which small models do better."""
+
+
+class Conversation:
+    """One conversation. ``keep`` is called with the memory after each transition, so that nothing said is lost."""
+
+    def __init__(
+        self,
+        helpers: Helpers,
+        front: Front,
+        *,
+        memory: Memory | None = None,
+        keep: Callable[[Memory], None] = lambda _: None,
+    ) -> None:
+        self.memory = memory or Memory()
+        self._helpers = helpers
+        self._front = front
+        self._keep = keep
+        self._sources: Sources | None = None
+        self._base: Draft | None = None
+        """The draft that the wish may want changed."""
+        self._wanted: tuple[str, ...] = ()
+        self._plan: Plan | None = None
+        self._reply = ""
+        self._findings: tuple[Diagnostic, ...] = ()
+        self._repaired = False
+        self._handlers: Mapping[State, Callable[[], Signal]] = {
+            State.INTENT: self._intent,
+            State.DISCOVERY: self._discovery,
+            State.SYNTHESIS: self._synthesis,
+            State.VALIDATE: self._validate,
+            State.REGENERATE: self._regenerate,
+            State.COMPILE: self._compile,
+        }
+
+    # What the person does
+
+    def say(self, text: str) -> None:
+        """The person said ``text``; works until it is their turn again."""
+        self.memory.said.append(text)
+        self._base = self.memory.draft
+        if self.memory.state is not State.CLARIFY:
+            self.memory.goal = ""
+            self.memory.questions = 0
+        self._go(Signal.SAID)
+
+    def edit(self, oml: str) -> None:
+        """The person wrote another text of the pipeline."""
+        self._set_draft(Draft(oml=oml, assumptions=self.memory.draft.assumptions if self.memory.draft else ()))
+        self._plan = None
+        self._go(Signal.EDITED)
+
+    def undo(self) -> None:
+        """Back to the draft before the last change."""
+        if self.memory.previous is None:
+            raise InvalidInput(NO_DRAFT, "there is no draft before this one")
+        self.edit(self.memory.previous.oml)
+
+    def approve(self) -> Draft:
+        """The person approves the draft that was shown; the one thing that may be run."""
+        draft = self.memory.draft
+        if draft is None or self.memory.state is not State.APPROVAL:
+            raise InvalidInput(NO_DRAFT, "there is nothing to approve", hint="say what you want first")
+        self.memory.approved = draft.hash
+        self._move(Signal.APPROVED)
+        return draft
+
+    def finish(self, signal: Signal, problem: str | None = None) -> None:
+        """How it ended: kept, rejected, or of an approved draft succeeded or failed."""
+        self.memory.problem = problem
+        self._move(signal)
+
+    # The states
+
+    def _go(self, signal: Signal) -> None:
+        self._repaired = False
+        self._findings = ()
+        self.memory.problem = None
+        self._move(signal)
+        while self.memory.state not in WAITING and self.memory.state is not State.RUN:
+            try:
+                signal = self._handlers[self.memory.state]()
+            except KeyboardInterrupt:
+                self._fail("stopped; say it again, or in other words")
+                raise Cancelled("OSR-CHAT-033", "stopped; the conversation is as it was") from None
+            except OsirisError as error:
+                hint = f"; {error.hint}" if error.hint else ""
+                self._fail(f"{error.message}{hint}")
+                raise
+            self._move(signal)
+
+    def _move(self, signal: Signal) -> None:
+        before = self.memory.state
+        self.memory.state = following(before, signal)
+        self._keep(self.memory)
+        self._front.moved(before, signal, self.memory.state)
+
+    def _fail(self, problem: str) -> None:
+        self.memory.problem = problem
+        self._move(Signal.FAILED)
+
+    def _intent(self) -> Signal:
+        known = self._helpers.looker.readable()
+        if not known:
+            raise InvalidInput(
+                NOTHING_KNOWN,
+                "there is no connection whose tables could be looked at",
+                hint="put one into osiris_connections.yaml, e.g. `filesystem: {data: {root: data}}`",
+            )
+        if self._helpers.fast:
+            self.memory.goal, self.memory.connections = self._wish(), known
+            return Signal.UNDERSTOOD
+        labels = [one.label for one in self._helpers.destinations]
+        enums = {"kind": ("pipeline", "other"), "connections": known, "destination": (UNSAID, *labels)}
+        prompt = self._helpers.templates["intent"].render(
+            {"connections": "\n".join(known), "destinations": destinations_text(self._helpers.destinations)}
+        )
+        reply = self._call("intent", [Message(role="system", text=prompt), *self._dialogue()], schema_of(Intent, enums))
+        intent, findings = read_form(Intent, reply)
+        if intent is None:
+            # Without it the wish itself is the goal: discovery and the plan make of it what they can.
+            self._front.progress(f"the model's understanding cannot be read ({findings[0].message}); going on without")
+            self.memory.goal, self.memory.connections = self._wish(), known
+            return Signal.UNDERSTOOD
+        if intent.kind == "other":
+            self._front.say(intent.answer.strip() or "I build data pipelines: tell me which data you want, and where.")
+            return Signal.DECLINED
+        if intent.question.strip() and self.memory.questions < _QUESTIONS:
+            self.memory.questions += 1
+            self._front.say(intent.question.strip())
+            return Signal.UNCLEAR
+        chosen = tuple(ref for ref in intent.connections if ref in known)
+        self.memory.goal = intent.goal.strip() or self._wish()
+        self.memory.connections = chosen or known
+        self.memory.destination = intent.destination if intent.destination in labels else UNSAID
+        return Signal.UNDERSTOOD
+
+    def _discovery(self) -> Signal:
+        looker = self._helpers.looker
+        sources = looker.look(self.memory.connections, self.memory.goal, wanted=self._wanted)
+        if not sources.described and (rest := [one for one in looker.readable() if one not in self.memory.connections]):
+            sources = looker.look(rest, self.memory.goal, wanted=self._wanted)
+        if not sources.described:
+            why = "; ".join(f"{ref}: {problem}" for ref, problem in sources.problems.items())
+            raise InvalidInput(NOTHING_KNOWN, f"no table was found that fits{f' ({why})' if why else ''}")
+        self._sources = sources
+        return Signal.FOUND
+
+    def _synthesis(self) -> Signal:
+        asked_before = bool(self._wanted)
+        signal = self._planned(self._call(self._form, self._plan_messages(), self._plan_schema()))
+        if signal is Signal.PLANNED and self._plan is not None and self._plan.more_tables and not asked_before:
+            known = {name for labels in self._known().others.values() for name in labels}
+            self._wanted = tuple(name for name in self._plan.more_tables if name in known)
+            if self._wanted:
+                return Signal.LACKS_TABLES
+        self._wanted = ()
+        return signal
+
+    def _planned(self, reply: str) -> Signal:
+        """Take a reply for a plan."""
+        self._reply = reply
+        plan: Plan | None
+        if self._helpers.guided:
+            guided, findings = read_form(Guided, reply)
+            plan = None if guided is None else self._completed(guided)
+        else:
+            plan, findings = read_form(Plan, reply)
+        if plan is None:
+            self._findings = tuple(findings)
+            return Signal.UNUSABLE
+        self._plan = plan
+        if plan.impossible.strip() and not plan.outputs:
+            self._front.say(f"That cannot be done: {plan.impossible.strip()}")
+            return Signal.IMPOSSIBLE
+        return Signal.PLANNED
+
+    def _completed(self, guided: Guided) -> Plan:
+        """A small form as a plan; a path that the wish names is taken from there."""
+        chosen = next((one for one in self._offered() if one.label == guided.destination), None)
+        path = None if chosen is None else path_in(self._wish(), chosen)
+        if path is None and chosen is not None and chosen.path_field and not guided.target.endswith(chosen.ending):
+            path = f"output/{plain_name(guided.target) or RESULT}{chosen.ending}"
+        return (guided if path is None else attrs.evolve(cast("Any", guided), target=path)).plan()
+
+    def _validate(self) -> Signal:
+        if self._plan is not None:
+            lowered = lower(self._plan, self._known(), self._helpers.destinations, wish=self._wish())
+            if lowered.oml is None:
+                return self._invalid(lowered.findings)
+            self._set_draft(Draft(oml=lowered.oml, assumptions=self._plan.assumptions))
+        draft = self.memory.draft
+        assert draft is not None
+        self._front.progress("checking the pipeline")
+        proof = self._helpers.prover.prove(draft.oml, file=f"{draft.name}.yaml")
+        self.memory.draft = attrs.evolve(draft, proof=proof)
+        if proof.unusable is not None:
+            raise proof.unusable
+        return Signal.VALID if proof.holds else self._invalid(proof.findings)
+
+    def _invalid(self, findings: Sequence[Diagnostic]) -> Signal:
+        if self._plan is None or self._repaired:
+            said = "; ".join(_finding_line(one) for one in list(findings)[:3])
+            raise InvalidInput(
+                NOT_PROVED,
+                f"the pipeline cannot be used: {said}",
+                hint="say it in other words, or mend the draft with /edit",
+                diagnostics=findings,
+            )
+        self._findings = tuple(findings)
+        return Signal.INVALID
+
+    def _regenerate(self) -> Signal:
+        self._repaired = True
+        errors = "\n".join(_finding_line(one) for one in self._findings)
+        prompt = self._helpers.templates["repair"].render(
+            {"errors": f"{BEGIN}\n{self._masked(errors).replace(END, '')}\n{END}"}
+        )
+        messages = [
+            *self._plan_messages(),
+            Message(role="assistant", text=self._masked(self._reply) or "{}"),
+            Message(role="user", text=prompt),
+        ]
+        self._front.progress("mending the pipeline")
+        signal = self._planned(self._call("repair", messages, self._plan_schema()))
+        if signal is Signal.UNUSABLE:
+            raise InvalidInput(
+                NOT_PROVED,
+                f"the model gave no plan that can be read: {self._findings[0].message}",
+                hint="say it in other words, or choose another model with /model",
+            )
+        return signal
+
+    def _compile(self) -> Signal:
+        assert self.memory.draft is not None
+        self._helpers.save(self.memory.draft)
+        return Signal.COMPILED
+
+    # Messages
+
+    def outgoing(self) -> tuple[Message, ...]:
+        """What the next call for a plan would send, as far as it is known."""
+        if self._sources is None:
+            return ()
+        return tuple(self._plan_messages())
+
+    def _plan_messages(self) -> list[Message]:
+        destinations = self._offered()
+        default = next((one for one in destinations if one.label == self.memory.destination), destinations[0])
+        prompt = self._helpers.templates[self._form].render(
+            {
+                "tables": tables_text(self._known(), self._helpers.privacy),
+                "destinations": destinations_text(destinations),
+                "components": self._helpers.components,
+                "begin": BEGIN,
+                "end": END,
+                "default_destination": default.label,
+                "default_ending": default.ending,
+            }
+        )
+        return [Message(role="system", text=prompt), Message(role="user", text=self._question())]
+
+    @property
+    def _form(self) -> str:
+        """Which of the two forms of a plan is filled in; also its prompt's name, and what the call is for."""
+        return "guided" if self._helpers.guided else "plan"
+
+    def _question(self) -> str:
+        goal, before = self.memory.goal or self._wish(), self.memory.said[:-1][-_REMEMBERED:]
+        lines = [goal]
+        if self._wish() != goal:
+            lines = [f"The wish, as it was said: {self._wish()}", f"As it was understood: {goal}"]
+        if before:
+            lines += ["", "Said before:", *(f"- {one}" for one in before)]
+        if self._base is not None:
+            lines += ["", "The pipeline so far, which the wish may want changed:", self._base.oml]
+        return "\n".join(lines)
+
+    def _plan_schema(self) -> dict[str, Any]:
+        destinations = self._offered()
+        modes = sorted({mode for one in destinations for mode in one.modes})
+        if self._helpers.guided:
+            modes = list(modes_in(self._wish(), modes))
+        form = Guided if self._helpers.guided else Plan
+        return schema_of(form, {"destination": [one.label for one in destinations], "mode": modes})
+
+    def _offered(self) -> tuple[Destination, ...]:
+        """The destinations that the model may choose from; a small one is shown only those that the wish names."""
+        destinations = self._helpers.destinations
+        return likely(self._wish(), destinations) if self._helpers.guided else destinations
+
+    def _dialogue(self) -> list[Message]:
+        return [Message(role="user", text="\n".join(self.memory.said[-_REMEMBERED:]))]
+
+    def _call(self, purpose: str, messages: Sequence[Message], schema: Mapping[str, Any]) -> str:
+        self._front.progress(
+            {"intent": "understanding", "plan": "planning", "guided": "planning"}.get(purpose, purpose)
+        )
+        return self._helpers.caller.call(purpose, messages, schema=schema, schema_name=purpose).text
+
+    def _wish(self) -> str:
+        return self.memory.said[-1] if self.memory.said else ""
+
+    def _known(self) -> Sources:
+        assert self._sources is not None
+        return self._sources
+
+    def _masked(self, text: str) -> str:
+        return self._helpers.prover.clean(text)
+
+    def _set_draft(self, draft: Draft) -> None:
+        if self.memory.draft is not None and self.memory.draft.oml != draft.oml:
+            self.memory.previous = self.memory.draft
+        self.memory.draft = draft
+        self.memory.approved = None
+
+
+def _finding_line(one: Diagnostic) -> str:
+    where = ".".join(str(part) for part in one.path) if one.path else ""
+    hint = f" ({one.hint})" if one.hint else ""
+    return visible_line(f"{f'{where}: ' if where else ''}{one.message}{hint}")

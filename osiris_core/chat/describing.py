@@ -1,0 +1,119 @@
+"""What the model is told of tables and destinations, as lines of text: names, types, keys, what the values are like.
+
+Everything in it that came from a server or a file is data and may be hostile: it is cut, shown on one line, quoted, and
+stands between marks that the prompts name. With privacy ``strict`` no value is told, only names, types and counts.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Final, Literal
+
+from osiris_core.display import visible_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from osiris_core.chat.catalog import Source, Sources
+    from osiris_core.chat.destinations import Destination
+    from osiris_core.discovery.relations import Relation
+    from osiris_core.spec.catalog import ColumnInfo, ColumnProfile
+
+Privacy = Literal["strict", "standard"]
+
+BEGIN, END = "<<<DATA", "DATA>>>"
+"""What the data stands between; neither can occur in it."""
+
+_LONGEST_VALUE: Final = 40
+_LONGEST_NAME: Final = 128
+_LONGEST_COMMENT: Final = 160
+_MOST_VALUES: Final = 8
+_FEW_VALUES: Final = 30
+"""A column with at most so many different values shows the most frequent ones."""
+_MOST_OTHERS: Final = 100
+_PLAIN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+
+
+def tables_text(sources: Sources, privacy: Privacy) -> str:
+    """The tables: each with its columns, then what refers to what, then the names of those not described."""
+    lines = [line for source in sources.described for line in _table(source, privacy)]
+    lines += [_relation(one, sources, connection) for connection, one in sources.relations]
+    for connection, labels in sources.others.items():
+        some = ", ".join(_name(label) for label in labels[:_MOST_OTHERS])
+        more = f" and {len(labels) - _MOST_OTHERS} more" if len(labels) > _MOST_OTHERS else ""
+        lines.append(f"other tables of {connection}, not described: {some}{more}")
+    return _enclosed(line for line in lines if line)
+
+
+def destinations_text(destinations: Sequence[Destination]) -> str:
+    """The destinations, with what each can do."""
+    lines = []
+    for one in destinations:
+        what = "files" if one.path_field is not None else f"tables of {one.connection}"
+        lines.append(f"{one.label}: {what}; mode {' or '.join(one.modes)}. {one.component.summary}")
+    return "\n".join(lines)
+
+
+def _enclosed(lines: Iterator[str]) -> str:
+    inside = "\n".join(lines).replace(BEGIN, "<DATA").replace(END, "DATA>")
+    return f"{BEGIN}\n{inside}\n{END}"
+
+
+def _table(source: Source, privacy: Privacy) -> Iterator[str]:
+    table, profile = source.found.table, source.found.profile
+    rows = "" if table.rows is None else f", {table.rows:,} rows"
+    place = f"{table.kind} {_name(table.label)} of {source.connection}{rows}"
+    yield f"table {source.name} ({place}){_comment(table.comment)}"
+    keys = set(table.primary_key.columns) if table.primary_key else set()
+    profiles = {one.name: one for one in profile.columns} if profile else {}
+    for column in table.columns:
+        yield f"  {_column(column, profiles.get(column.name), is_key=column.name in keys, privacy=privacy)}"
+
+
+def _column(column: ColumnInfo, profile: ColumnProfile | None, *, is_key: bool, privacy: Privacy) -> str:
+    told = [_name(column.name), visible_line(column.type)[:_LONGEST_NAME]]
+    if is_key:
+        told.append("key")
+    if profile is not None:
+        if profile.nulls:
+            told.append(f"{profile.nulls:,} NULL")
+        if profile.distinct is not None:
+            told.append(f"{profile.distinct:,} distinct")
+        if privacy == "standard" and not profile.withheld:
+            told += _values(profile)
+    return " ".join(told) + _comment(column.comment)
+
+
+def _values(profile: ColumnProfile) -> list[str]:
+    if profile.top and profile.distinct is not None and profile.distinct <= _FEW_VALUES:
+        return ["values " + ", ".join(_quoted(one.value, _LONGEST_VALUE) for one in profile.top[:_MOST_VALUES])]
+    if profile.minimum is not None and profile.maximum is not None:
+        return [f"from {_quoted(profile.minimum, _LONGEST_VALUE)} to {_quoted(profile.maximum, _LONGEST_VALUE)}"]
+    return []
+
+
+def _relation(one: Relation, sources: Sources, connection: str) -> str:
+    own = [source for source in sources.described if source.connection == connection]
+    names = {(source.found.table.schema, source.found.table.name): source.name for source in own}
+    here, there = names.get((one.schema, one.table)), names.get((one.to_schema, one.to_table))
+    if here is None or there is None:
+        return ""
+    left = ", ".join(f"{here}.{_name(column)}" for column in one.columns)
+    right = ", ".join(f"{there}.{_name(column)}" for column in one.to_columns)
+    return f"{left} refers to {right}" + ("" if one.confidence >= 1 else f" (probably, {one.confidence:.0%})")
+
+
+def _name(name: str) -> str:
+    """An identifier as SQL would write it."""
+    shown = visible_line(name)[:_LONGEST_NAME]
+    return shown if _PLAIN_NAME.match(shown) else '"' + shown.replace('"', '""') + '"'
+
+
+def _comment(comment: str | None) -> str:
+    return f" -- {_quoted(comment, _LONGEST_COMMENT)}" if comment else ""
+
+
+def _quoted(text: str, longest: int) -> str:
+    shown = visible_line(text)
+    return json.dumps(shown if len(shown) <= longest else f"{shown[: longest - 1]}…", ensure_ascii=False)

@@ -1,0 +1,256 @@
+"""A conversation within a project: assembled, kept on disk, recorded, and able to run what was approved.
+
+The record is a session of the kind ``chat`` (:mod:`osiris_core.run.session`): ``chat.*`` events with their facts, never
+the text of a prompt or reply; the pipeline as an artifact, the same bytes as the file in ``output/``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from osiris_core.chat.components_text import components_text
+from osiris_core.chat.conversation import Conversation, Helpers, Memory
+from osiris_core.chat.destinations import destinations_of
+from osiris_core.chat.looking import Looker
+from osiris_core.chat.proving import Prover
+from osiris_core.chat.states import Signal, State
+from osiris_core.chat.store import UNKNOWN, Store
+from osiris_core.errors import InvalidInput
+from osiris_core.run.api import RunOptions, connector, run_manifest
+from osiris_core.run.resources import limits_of
+from osiris_core.run.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from osiris_core.chat.calling import Caller
+    from osiris_core.chat.conversation import Front
+    from osiris_core.chat.describing import Privacy
+    from osiris_core.chat.draft import Draft
+    from osiris_core.chat.templates import Template
+    from osiris_core.plugins.registry import Registry
+    from osiris_core.project.connections import Connections
+    from osiris_core.project.environment import Environment
+    from osiris_core.project.settings import Loaded
+    from osiris_core.redaction import Redactor
+    from osiris_core.run.outcome import RunOutcome
+
+KIND: Final = "chat"
+OUTPUT: Final = "output"
+LAST: Final = "last"
+"""Stands for the latest conversation."""
+UNWRITTEN: Final = "OSR-CHAT-042"
+
+
+@attrs.frozen(kw_only=True)
+class World:
+    """The project that is talked about."""
+
+    loaded: Loaded
+    environment: Environment
+    registry: Registry
+    connections: Connections
+    redactor: Redactor
+
+
+@attrs.frozen(kw_only=True)
+class Choices:
+    """How the person wants it: which prompts, how private, whether clarification is skipped, where the text goes."""
+
+    templates: Mapping[str, Template]
+    privacy: Privacy = "standard"
+    fast: bool = False
+    guided: bool = False
+    out: Path | None = None
+    resume: str | None = None
+
+
+class ChatSession:
+    """An open conversation; to be closed. ``caller`` is made by ``make_caller``, which gets what listens to calls."""
+
+    def __init__(
+        self,
+        world: World,
+        choices: Choices,
+        front: Front,
+        make_caller: Callable[[Callable[[str, Mapping[str, Any]], None]], Caller],
+    ) -> None:
+        self.world = world
+        self._choices = choices
+        self._front = front
+        project = world.loaded.project
+        self._record = Session.create(
+            KIND,
+            project.logs,
+            details={"resumed": choices.resume},
+            redactor=world.redactor,
+            enabled=world.loaded.event_enabled,
+            level=world.loaded.settings.logging.level,
+        )
+        self.store = Store(project.root / ".osiris", clean=world.redactor.text)
+        resumed = self._resumed(choices.resume)
+        self.id = resumed or self._record.id
+        self.caller = make_caller(lambda name, facts: self._record.emit_named(f"chat.{name}", facts))
+        self.file: Path | None = None
+        memory = self.store.load(resumed) if resumed else Memory()
+        self.conversation = Conversation(
+            self._helpers(),
+            _Kept(front, self.store, self._record, self.id),
+            memory=memory,
+            keep=self._keep,
+        )
+        for template in choices.templates.values():
+            self._record.emit_named(
+                "chat.template", {"purpose": template.purpose, "sha256": template.hash, "origin": template.origin}
+            )
+
+    def _resumed(self, wanted: str | None) -> str | None:
+        """The conversation to go on with: the one that is named, or the latest."""
+        if wanted != LAST:
+            return wanted
+        known = self.store.all()
+        if not known:
+            raise InvalidInput(UNKNOWN, "there is no conversation to go on with")
+        return known[0].id
+
+    @property
+    def state(self) -> State:
+        """Where the conversation stands."""
+        return self.conversation.memory.state
+
+    @property
+    def draft(self) -> Draft | None:
+        """The pipeline as it stands."""
+        return self.conversation.memory.draft
+
+    def say(self, text: str) -> None:
+        """The person said something."""
+        self._keep(self.conversation.memory)  # a line belongs to a conversation that is known
+        self.store.add(self.id, "person", text)
+        self.conversation.say(text)
+
+    def resume(self) -> None:
+        """Bring a resumed conversation to where it waits for the person: its draft is proved anew."""
+        memory = self.conversation.memory
+        if memory.draft is not None and memory.state is State.ERROR:
+            self.conversation.edit(memory.draft.oml)
+
+    def run(self, **options: Any) -> RunOutcome:
+        """Approve the draft that was shown and run it, and nothing else; ``options`` are those of ``RunOptions``."""
+        world = self.world
+        draft = self.conversation.approve()
+        draft.require_approved(self.conversation.memory.approved)
+        self._record.emit_named("chat.approved", {"oml_sha256": draft.hash, "pipeline": draft.name})
+        assert draft.proof is not None
+        assert draft.proof.manifest is not None
+        outcome = run_manifest(
+            draft.proof.manifest,
+            project=world.loaded.project,
+            registry=world.registry,
+            loaded_settings=world.loaded,
+            environment=world.environment,
+            connections=world.connections,
+            options=RunOptions(redactor=world.redactor, **options),
+        )
+        problem = outcome.error.message if outcome.error else None
+        self.conversation.finish(Signal.FAILED if outcome.error else Signal.SUCCEEDED, problem)
+        self._record.emit_named("chat.ran", {"session": outcome.session_id, "status": outcome.status.value})
+        return outcome
+
+    def close(self) -> None:
+        """End the record; the conversation can be resumed."""
+        memory = self.conversation.memory
+        self._record.close(
+            {
+                "format": 1,
+                "session": self._record.id,
+                "kind": KIND,
+                "status": "succeeded" if memory.state is not State.ERROR else "failed",
+                "state": memory.state.value,
+                "conversation": self.id,
+                "problem": memory.problem,
+                "calls": self.caller.spent.calls,
+                "tokens_in": self.caller.spent.input,
+                "tokens_out": self.caller.spent.output,
+                "cost_usd": None if self.caller.spent.unknown else self.caller.spent.cost,
+                "started": self._record.started,
+            }
+        )
+        self.store.close()
+
+    def _helpers(self) -> Helpers:
+        world, choices = self.world, self._choices
+        project = world.loaded.project
+        refs = [entry.ref for entry in world.connections.all() if entry.raw.get("writable") is not False]
+        return Helpers(
+            caller=self.caller,
+            looker=Looker(
+                project=project,
+                environment=world.environment,
+                registry=world.registry,
+                connections=world.connections,
+                redactor=world.redactor,
+                done=self._front.progress,
+            ),
+            prover=Prover(
+                registry=world.registry,
+                connections=world.connections,
+                connect=connector(world.connections, world.environment, world.registry, world.redactor),
+                settings=world.loaded.settings,
+                limits=limits_of(world.loaded.settings.run),
+                root=project.root,
+                environment=world.environment,
+                clean=world.redactor.text,
+            ),
+            templates=choices.templates,
+            destinations=destinations_of(world.registry, refs),
+            components=components_text(world.registry)
+            if any("{{components}}" in template.text for template in choices.templates.values())
+            else "",
+            save=self._save,
+            privacy=choices.privacy,
+            fast=choices.fast,
+            guided=choices.guided,
+        )
+
+    def _keep(self, memory: Memory) -> None:
+        self.store.keep(self.id, memory)
+
+    def _save(self, draft: Draft) -> None:
+        """The pipeline's text in ``output/`` and in the record: the same bytes."""
+        data = draft.oml.encode()
+        path = self._choices.out or self.world.loaded.project.root / OUTPUT / f"{draft.name}.yaml"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        except OSError as error:
+            shown = self.world.loaded.project.shown(path)
+            raise InvalidInput(UNWRITTEN, f"the pipeline cannot be written to {shown}: {error.strerror}") from error
+        self.file = path
+        self._record.write_file(f"artifacts/{draft.name}.yaml", data)
+        self._record.emit_named("chat.drafted", {"oml_sha256": draft.hash, "pipeline": draft.name})
+
+
+class _Kept:
+    """A front, with what is said kept and what happens recorded."""
+
+    def __init__(self, front: Front, store: Store, record: Session, conversation: str) -> None:
+        self._front = front
+        self._store = store
+        self._record = record
+        self._conversation = conversation
+
+    def say(self, text: str) -> None:
+        self._store.add(self._conversation, "model", text)
+        self._front.say(text)
+
+    def progress(self, text: str) -> None:
+        self._front.progress(text)
+
+    def moved(self, before: State, signal: Signal, after: State) -> None:
+        facts = {"before": before.value, "signal": signal.value, "after": after.value}
+        self._record.emit_named("chat.state", facts)
+        self._front.moved(before, signal, after)

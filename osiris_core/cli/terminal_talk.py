@@ -1,0 +1,74 @@
+"""The terminal's commands about the conversation itself: the model, what it costs, what it is told, other ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from osiris_core.cli.output import print_table, print_text
+from osiris_core.cli.terminal_desk import CannotDo, Leave
+from osiris_core.diagnostics import did_you_mean
+from osiris_core.display import counted, visible_line
+
+if TYPE_CHECKING:
+    from osiris_core.cli.terminal_desk import Desk
+
+_LISTED: Final = 10
+_TITLE: Final = 60
+
+
+def cost(desk: Desk, argument: str) -> None:
+    """What the conversation has taken since it was opened."""
+    del argument
+    spent = desk.session.caller.spent
+    print_text(f"{counted(spent.calls, 'call')} of a model: {spent.shown}")
+
+
+def model(desk: Desk, argument: str) -> None:
+    """The models in the order in which they are asked; one of them first."""
+    caller = desk.session.caller
+    names = [one.name for one in caller.candidates]
+    if not argument:
+        for number, name in enumerate(names):
+            print_text(f"{visible_line(name)}{'' if number else ' (asked first)'}")
+        return
+    if argument not in names:
+        hint = did_you_mean(argument, names) or f"there is {', '.join(map(visible_line, names))}"
+        raise CannotDo(f"'{argument}' is not among the models of this conversation; {hint}")
+    caller.candidates = tuple(sorted(caller.candidates, key=lambda one: one.name != argument))
+    desk.note(f"{visible_line(argument)} is asked from now on")
+
+
+def privacy(desk: Desk, argument: str) -> None:
+    """What a model is told."""
+    del argument
+    messages = desk.session.conversation.outgoing()
+    if not messages:
+        raise CannotDo("no table has been looked at yet, so no model has been told of any")
+    print_text("The next call for a plan would send this, and nothing else:")
+    for one in messages:
+        print_text(f"--- {one.role} ---")
+        print_text(one.text)
+
+
+def resume(desk: Desk, argument: str) -> None:
+    """The latest conversations of the project, or going on with one."""
+    session = desk.session
+    kept = [one for one in session.store.all() if one.id != session.id]
+    if not kept:
+        raise CannotDo("there is no other conversation in this project")
+    if not argument:
+        rows = [(one.id, one.changed, one.state, one.title[:_TITLE]) for one in kept[:_LISTED]]
+        print_table(("conversation", "changed", "state", "began with"), rows, whole=1)
+        desk.note("/resume CONVERSATION goes on with one")
+        return
+    names = ["last", *(one.id for one in kept)]
+    if argument not in names:
+        hint = did_you_mean(argument, names) or "/resume lists them"
+        raise CannotDo(f"there is no conversation '{argument}'; {hint}")
+    raise Leave(kept[0].id if argument == "last" else argument)
+
+
+def leave(desk: Desk, argument: str) -> None:
+    """End; the conversation is kept."""
+    del desk, argument
+    raise Leave

@@ -1,0 +1,337 @@
+"""Conversations with a scripted model: every way through the states, and every way to fail."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from osiris_core.chat.draft import oml_hash
+from osiris_core.chat.states import Signal, State
+from osiris_core.errors import ConnectionUnusable, InvalidInput, OsirisError
+from osiris_core.spec.llm import LLMError
+from tests.chat.conftest import PASSWORD, impossible, intent, plan
+from tests.servers.models import Reply, Status
+
+HAPPY = ["INTENT_CAPTURED", "DISCOVERY", "OML_SYNTHESIS", "VALIDATE_OML", "COMPILE", "APPROVAL"]
+
+
+def test_from_a_sentence_to_rows(shop):
+    shop.server.say(intent("count customers by city"), plan())
+    chat = shop.chat()
+    chat.say("how many customers are there in each city?")
+    assert shop.front.states == HAPPY
+    assert chat.state is State.APPROVAL
+    assert chat.file.read_text() == chat.draft.oml
+    (artifact,) = shop.path.glob("logs/chat_*/artifacts/cities.yaml")
+    assert artifact.read_bytes() == chat.file.read_bytes()
+    assert not (shop.path / "output" / "result.csv").exists()
+    outcome = chat.run()
+    assert outcome.error is None
+    assert (shop.path / "output" / "result.csv").read_text() == "city,n\nOslo,2\nRome,1\n"
+    assert chat.state is State.COMPLETE
+
+
+def test_what_is_sent(shop):
+    shop.server.say(intent(), plan())
+    shop.chat().say("customers by city")
+    first, second = shop.server.calls
+    assert "@filesystem.data" in json.dumps(first.schema)
+    assert "customers.parquet" not in first.text
+    assert set(second.schema["properties"]) == {
+        "impossible", "more_tables", "name", "transforms", "outputs", "assumptions",
+    }  # fmt: skip
+    assert "question" not in json.dumps(second.schema)
+    assert "table customers" in second.body["messages"][0]["content"]
+    assert PASSWORD not in shop.sent
+
+
+def test_a_question_and_its_answer(shop):
+    shop.server.say(intent(question="Which year?"), intent("2013"), plan())
+    chat = shop.chat()
+    chat.say("customers of that year")
+    assert (chat.state, shop.front.said) == (State.CLARIFY, ["Which year?"])
+    chat.say("2013")
+    assert chat.state is State.APPROVAL
+    assert shop.front.states == ["INTENT_CAPTURED", "CLARIFY", *HAPPY]
+
+
+def test_it_does_not_ask_for_ever(shop):
+    shop.server.on("You fill in one form about", intent(question="And what else?"))
+    shop.server.say(plan())
+    chat = shop.chat()
+    for _ in range(3):
+        chat.say("customers")
+    assert chat.state is State.APPROVAL
+    assert shop.front.said == ["And what else?"] * 2
+
+
+def test_what_is_no_pipeline_is_answered(shop):
+    shop.server.say(intent(kind="other", answer="I build pipelines."))
+    chat = shop.chat()
+    chat.say("who are you?")
+    assert (chat.state, shop.front.said) == (State.COMPLETE, ["I build pipelines."])
+
+
+def test_an_answer_is_never_empty(shop):
+    shop.server.say(intent(kind="other", answer="  "))
+    shop.chat().say("hm")
+    assert shop.front.said[0].startswith("I build data pipelines")
+
+
+def test_an_intent_that_cannot_be_read_does_not_stop_it(shop):
+    shop.server.say("Sure! What can I do?", plan())
+    chat = shop.chat()
+    chat.say("customers by city")
+    assert chat.state is State.APPROVAL
+
+
+def test_fast_skips_the_first_call(shop):
+    shop.server.say(plan())
+    chat = shop.chat(fast=True)
+    chat.say("customers by city")
+    assert chat.state is State.APPROVAL
+    assert len(shop.server.calls) == 1
+
+
+def test_errors_go_back_once_all_together(shop):
+    wrong = plan("SELECT c.cty, c.nam FROM customers c")
+    shop.server.say(intent(), wrong, plan())
+    chat = shop.chat()
+    chat.say("customers by city")
+    assert chat.state is State.APPROVAL
+    assert shop.front.states == [*HAPPY[:4], "REGENERATE_ONCE", "VALIDATE_OML", "COMPILE", "APPROVAL"]
+    repair = shop.server.calls[2].body["messages"][-1]["content"]
+    assert "table 'customers' has no column 'cty'" in repair
+    assert "table 'customers' has no column 'nam'" in repair
+    assert "did you mean" in repair
+
+
+def test_what_only_binding_finds_goes_back_as_well(shop):
+    shop.server.say(intent(), plan("SELECT city + 1 AS x FROM customers"), plan())
+    chat = shop.chat()
+    chat.say("customers by city")
+    assert chat.state is State.APPROVAL
+    assert "REGENERATE_ONCE" in shop.front.states
+
+
+def test_a_second_failure_ends_with_the_draft_kept(shop):
+    wrong = plan("SELECT nothing FROM customers")
+    shop.server.say(intent(), wrong, wrong)
+    chat = shop.chat()
+    with pytest.raises(InvalidInput, match="the pipeline cannot be used") as caught:
+        chat.say("customers by city")
+    assert "/edit" in caught.value.hint
+    assert chat.state is State.ERROR
+    assert "SELECT\n" in chat.draft.oml
+    assert len(shop.server.calls) == 3
+    chat.conversation.edit(chat.draft.oml.replace("nothing", "name"))
+    assert chat.state is State.APPROVAL
+
+
+@pytest.mark.parametrize("reply", ["", "I cannot do JSON.", '{"name": 1}', '{"impossible": "", "question": "Which?"}'])
+def test_a_plan_that_cannot_be_read_goes_back_once(shop, reply):
+    shop.server.say(intent(), reply, plan())
+    chat = shop.chat()
+    chat.say("customers by city")
+    assert chat.state is State.APPROVAL
+    assert shop.front.said == []
+
+
+def test_prose_twice_is_an_error_with_a_way_on(shop):
+    shop.server.say(intent(), "no", "no", intent(), plan())
+    chat = shop.chat()
+    with pytest.raises(InvalidInput, match="no plan that can be read"):
+        chat.say("customers by city")
+    assert chat.state is State.ERROR
+    chat.say("again")
+    assert chat.state is State.APPROVAL
+
+
+def test_what_cannot_be_done_is_said(shop):
+    shop.server.say(intent(), impossible("There are no salaries."))
+    chat = shop.chat()
+    chat.say("salaries of the customers")
+    assert (chat.state, chat.draft) == (State.COMPLETE, None)
+    assert shop.front.said == ["That cannot be done: There are no salaries."]
+
+
+def test_another_wish_changes_the_pipeline(shop):
+    shop.server.say(intent(), plan(), intent("only Oslo"), plan("SELECT name FROM customers WHERE city = 'Oslo'"))
+    chat = shop.chat()
+    chat.say("customers by city")
+    first = chat.draft
+    chat.say("only those of Oslo, by name")
+    assert first.oml in shop.server.calls[-1].body["messages"][1]["content"]
+    assert "Oslo" in chat.draft.oml
+    chat.conversation.undo()
+    assert chat.draft.oml == first.oml
+    assert chat.state is State.APPROVAL
+
+
+def test_only_what_was_approved_runs(shop):
+    shop.server.say(intent(), plan())
+    chat = shop.chat()
+    chat.say("customers by city")
+    draft = chat.draft
+    draft.require_approved(oml_hash(draft.oml))
+    for other in (None, oml_hash(draft.oml + " ")):
+        with pytest.raises(InvalidInput, match="approved"):
+            draft.require_approved(other)
+    chat.conversation.finish(Signal.REJECTED)
+    with pytest.raises(InvalidInput, match="there is nothing to approve"):
+        chat.run()
+    assert not (shop.path / "output" / "result.csv").exists()
+
+
+def test_a_run_that_fails_is_an_error_one_can_go_on_from(shop):
+    shop.server.say(intent(), plan("SELECT CAST(name AS INTEGER) AS n FROM customers"), intent(), plan())
+    chat = shop.chat()
+    chat.say("customers")
+    assert chat.run().error is not None
+    assert chat.state is State.ERROR
+    chat.say("by city")
+    assert chat.state is State.APPROVAL
+
+
+# The model's service
+
+
+@pytest.mark.parametrize("fault", ["truncated", "cut", "garbage", "error"])
+def test_a_reply_that_breaks_off_is_asked_for_again(shop, fault):
+    shop.server.say(Reply(intent(), fault=fault), intent(), plan())
+    chat = shop.chat()
+    chat.say("customers by city")
+    assert chat.state is State.APPROVAL
+    assert len(shop.waited) == 1
+    assert any("trying again" in line for line in shop.front.done)
+
+
+def test_it_waits_as_long_as_it_is_told(shop):
+    shop.server.say(Status(429, "slow down", headers={"retry-after": "7"}), intent(), plan())
+    shop.chat().say("customers by city")
+    assert shop.waited == [7.0]
+
+
+def test_a_wait_that_is_too_long_is_an_error(shop):
+    shop.server.say(Status(429, "slow down", headers={"retry-after": "3600"}))
+    with pytest.raises(LLMError):
+        shop.chat().say("customers by city")
+    assert shop.waited == []
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_what_will_not_pass_is_not_tried_again(shop, status):
+    shop.server.say(Status(status, "no"))
+    chat = shop.chat()
+    with pytest.raises(ConnectionUnusable):
+        chat.say("customers by city")
+    assert len(shop.server.calls) == 1
+    assert chat.state is State.ERROR
+    shop.server.say(intent(), plan())
+    chat.say("again")
+    assert chat.state is State.APPROVAL
+
+
+def test_a_service_that_stays_down_ends_in_an_error(shop):
+    shop.server.on(".", Status(500, "down"))
+    with pytest.raises(LLMError):
+        shop.chat().say("customers by city")
+    assert len(shop.server.calls) == 3
+
+
+def test_the_next_model_is_asked(shop):
+    from tests.servers.models import ModelServer
+
+    shop.server.on(".", Status(401, "no"))
+    with ModelServer() as second:
+        second.say(intent(), plan())
+        chat = shop.chat(extra=(second.openai,))
+        chat.say("customers by city")
+        assert chat.state is State.APPROVAL
+        assert len(second.calls) == 2
+    assert any("asking openai_compatible:test-model" in line for line in shop.front.done)
+
+
+def test_a_reply_that_was_cut_off_is_asked_for_with_more_room(shop):
+    shop.server.say(Reply(intent(), stop="max_tokens"), intent(), plan())
+    shop.chat().say("customers by city")
+    first, second = (
+        call.body.get("max_tokens") or call.body["max_completion_tokens"] for call in shop.server.calls[:2]
+    )
+    assert second == 2 * first
+
+
+def test_a_refusal_is_an_error(shop):
+    shop.server.say(Reply("I will not.", stop="refusal"))
+    with pytest.raises(LLMError):
+        shop.chat().say("customers by city")
+
+
+def test_a_tool_call_that_nobody_asked_for_runs_nothing(shop):
+    shop.server.on(".", Reply("drop_table", stop="tool"))
+    with pytest.raises(LLMError):
+        shop.chat().say("customers by city")
+
+
+# Secrets, cost, what stays
+
+
+def test_a_secret_is_not_sent(shop):
+    chat = shop.chat()
+    shop.redactor.register(PASSWORD)
+    with pytest.raises(OsirisError, match="what would be sent holds a secret"):
+        chat.say(f"log in with {PASSWORD}")
+    assert shop.server.calls == []
+    for file in shop.path.rglob("*"):
+        if file.is_file() and file.name != ".env":
+            assert PASSWORD.encode() not in file.read_bytes(), file
+
+
+def test_strict_sends_no_value(shop):
+    shop.server.say(intent(), plan())
+    shop.chat(privacy="strict").say("customers by city")
+    for value in ("Oslo", "Rome", "Ann", "Zoë", "10.5"):
+        assert value not in shop.sent
+
+
+def test_standard_sends_values_of_few(shop):
+    shop.server.say(intent(), plan())
+    shop.chat().say("customers by city")
+    assert "Oslo" in shop.sent
+
+
+def test_it_is_resumed_where_it_was(shop):
+    shop.server.say(intent(), plan())
+    chat = shop.chat()
+    chat.say("customers by city")
+    chat.close()
+    again = shop.chat(resume=chat.id)
+    again.resume()
+    assert again.state is State.APPROVAL
+    assert again.draft.oml == chat.draft.oml
+    assert [line.who for line in again.store.lines(chat.id)] == ["person"]
+    assert again.run().error is None
+
+
+def test_it_is_resumed_after_a_crash_in_the_middle(shop):
+    shop.server.say(intent(question="Which?"))
+    chat = shop.chat()
+    chat.say("customers")
+    again = shop.chat(resume=chat.id)
+    assert again.state is State.CLARIFY
+    shop.server.say(intent(), plan())
+    again.say("those by city")
+    assert again.state is State.APPROVAL
+
+
+def test_the_record_has_every_move_and_no_text(shop):
+    shop.server.say(intent(), plan())
+    chat = shop.chat()
+    chat.say("customers by city")
+    chat.close()
+    lines = shop.events()
+    assert [line["after"] for line in lines if line["event"] == "chat.state"] == HAPPY
+    assert [line["purpose"] for line in lines if line["event"] == "chat.llm_request"] == ["intent", "plan"]
+    assert "customers by city" not in json.dumps(lines)
+    assert {line["sha256"] for line in lines if line["event"] == "chat.template"}

@@ -1,6 +1,6 @@
 """Recorded calls of models: a JSONL file, one call a line, found again by what was asked and not by which model.
 
-A line holds ``version``, ``key``, ``purpose``, the request's ``messages`` and ``schema`` (for people who read the file),
+A line holds ``version``, ``key``, ``purpose``, the request's ``messages`` and ``schema`` (for people who read it),
 and the reply: ``text``, ``stop``, ``usage``, ``model``. What a call was asked is its key: the digest of purpose,
 messages and schema in canonical form. Several lines of one key are the replies of one call made several times.
 """

@@ -48,7 +48,7 @@ class Dialect:
         mode, tokens, usage = [*(text or "").split(" "), "", "", ""][:3]
         if mode not in MODES or tokens not in ("max_tokens", "max_completion_tokens"):
             return cls()
-        return cls(mode=cast("Mode", mode), tokens=cast("TokensParameter", tokens), usage=usage != "no_usage")
+        return cls(mode=mode, tokens=cast("TokensParameter", tokens), usage=usage != "no_usage")
 
     def without(self, error: llm.LLMError, request: llm.Request, *, any_mode: bool) -> tuple[Dialect, str] | None:
         """The dialect to try after ``error``, one step away, and what was given up; None when it is not to blame."""

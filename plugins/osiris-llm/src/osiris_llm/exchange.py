@@ -1,9 +1,9 @@
 """One call over HTTP: a client of its own, three time limits, one kind of error, and the terminal marker demanded.
 
 The SDKs let a read time out by one number only, end a cut stream without a word and let exceptions of the HTTP client
-through (ADR "Vendors' SDKs behind guards of ours"). Around each call stands therefore: a client that is closed with it, sends the
-one key that belongs to it and follows nowhere; a watch that ends the connection when no piece comes in time; and a
-reader that passes on events until ``Done``.
+through. Around each call stands therefore: a client that is closed with it, sends the one key that belongs to it and
+follows nowhere; a watch that ends the connection when no piece comes in time; and a reader that passes on events until
+``Done``.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def exchanged(
                 yield event
         except llm.LLMError:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever an SDK raises becomes an LLMError
             said = said_by(error)
             if said is not None and is_loading(said):
                 yield llm.Notice(f"{route.provider}: the server is still loading its model")
@@ -167,5 +167,5 @@ def asked(route: Route, ask: Callable[[Exchange], T]) -> T:
             return ask(exchange)
         except llm.LLMError:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - as above
             raise failure(error, route, heard=False, expired=exchange.expired) from None

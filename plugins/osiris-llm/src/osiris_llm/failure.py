@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 _LONGEST: Final = 400
 _TOO_LONG: Final = re.compile(
-    r"context_length_exceeded|context (?:length|window|size)|maximum context|prompt is too long|too many (?:input )?tokens"
-    r"|input token count|exceed_context_size",
+    r"context_length_exceeded|context (?:length|window|size)|maximum context|prompt is too long"
+    r"|too many (?:input )?tokens|input token count|exceed_context_size",
     re.IGNORECASE,
 )
 _EXHAUSTED: Final = re.compile(
@@ -145,7 +145,7 @@ def said_by(error: BaseException) -> Said | None:
     )
 
 
-def _meaning(said: Said, route: Route) -> tuple[llm.LLMCode, bool, str | None]:
+def _meaning(said: Said, route: Route) -> tuple[llm.LLMCode, bool, str | None]:  # noqa: C901, PLR0912 - a table
     code, everything = llm.LLMCode, said.everything
     names = " or ".join(route.key_names)
     match said.status:

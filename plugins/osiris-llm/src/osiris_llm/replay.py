@@ -18,7 +18,7 @@ MODEL = "recorded"
 
 
 class ReplayProvider:
-    """The provider ``replay``. Calls of one key are answered in the order they were recorded, the last again and again."""
+    """The provider ``replay``. Calls of one key are answered in their order, the last one again and again."""
 
     def __init__(self, config: ReplayConfig, context: llm.ProviderContext) -> None:
         self._path = Path(config.path)

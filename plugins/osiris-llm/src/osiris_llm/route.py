@@ -35,7 +35,7 @@ class Route:
         return next((SecretStr(value) for value in values if value), None)
 
     def key(self) -> SecretStr | None:
-        """The key to send, None where none is needed. Raises LLMError where one is missing, or would be sent in the clear."""
+        """The key to send, None where none is needed. LLMError where one is missing, or would be sent in the clear."""
         key = self.found()
         if self.key_names and key is None:
             names = " or ".join(self.key_names)

@@ -97,8 +97,7 @@ def fails(provider, asked, code, *, retriable):
     """The error of a call, and the texts that came before it; it holds no key, nor does anything behind it."""
     heard = []
     with pytest.raises(llm.LLMError) as raised:
-        for event in provider.stream(asked):
-            heard.append(event)
+        heard.extend(provider.stream(asked))
     error = raised.value
     assert error.code == code, error
     assert error.retriable is retriable

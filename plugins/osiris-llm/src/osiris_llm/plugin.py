@@ -14,19 +14,19 @@ def osiris_llm_providers() -> tuple[LLMProviderSpec, ...]:
     return (
         LLMProviderSpec(
             name="openai",
-            ref="osiris_llm.openai_responses:OpenAIProvider",
+            ref="osiris_llm.openai_responses:provider",
             config=config.OpenAIConfig,
             summary="OpenAI's models, through the Responses API; nothing is stored there.",
         ),
         LLMProviderSpec(
             name="anthropic",
-            ref="osiris_llm.anthropic_messages:AnthropicProvider",
+            ref="osiris_llm.anthropic_messages:provider",
             config=config.AnthropicConfig,
             summary="Anthropic's models, through the Messages API.",
         ),
         LLMProviderSpec(
             name="gemini",
-            ref="osiris_llm.gemini_content:GeminiProvider",
+            ref="osiris_llm.gemini_content:provider",
             config=config.GeminiConfig,
             summary="Google's Gemini models, by a key of the Gemini API.",
         ),

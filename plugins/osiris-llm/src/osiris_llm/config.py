@@ -123,6 +123,12 @@ class LocalConfig:
     n_ctx: int = field(
         default=8192, minimum=256, doc="Tokens that question and answer may have together; memory grows with it."
     )
+    patience: float = field(
+        default=600.0,
+        exclusive_minimum=0,
+        maximum=86_400,
+        doc="Seconds until the first word. Reading a long question takes a small machine minutes.",
+    )
     max_output_tokens: int | None = field(
         default=None, minimum=16, doc="The most tokens a reply may take. Unset: what the conversation asks for."
     )

@@ -77,7 +77,7 @@ class Providers:
     def chosen(self, provider: str | None = None, model: str | None = None) -> tuple[Candidate, ...]:
         """The models to ask, in order: the one that the command line names, or the settings; then the fallback."""
         settings = self.loaded.settings.llm
-        name = provider or settings.provider or self._only()
+        name = provider or self.first()
         first = model if model or provider not in (None, settings.provider) else settings.model
         wanted = [(name, first)]
         wanted += [(one.partition(":")[0], one.partition(":")[2] or None) for one in settings.fallback]
@@ -116,9 +116,12 @@ class Providers:
         made: LLMProvider = outcome.get()
         return made
 
-    def _only(self) -> str:
-        """The provider that is meant when none is named."""
-        configured: Mapping[str, Any] = self.loaded.settings.llm.providers
+    def first(self) -> str:
+        """The provider that is asked first: the one of the settings, or the only one that is configured."""
+        settings = self.loaded.settings.llm
+        if settings.provider is not None:
+            return settings.provider
+        configured: Mapping[str, Any] = settings.providers
         if len(configured) == 1:
             return next(iter(configured))
         known = ", ".join(spec.name for spec in self.registry.llm_providers())

@@ -1,5 +1,5 @@
-"""A model in a GGUF file, computed in this process by llama.cpp and asked like a server: over the loopback, behind a key
-of the process's own, so that nobody else on the machine is answered.
+"""A model in a GGUF file, computed in this process by llama.cpp and asked like a server: over the loopback, behind a
+key of the process's own, so that nobody else on the machine is answered.
 """
 
 from __future__ import annotations

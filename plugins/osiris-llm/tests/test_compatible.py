@@ -72,7 +72,7 @@ def test_a_missing_key_is_named_before_anything_is_sent(make, server):
 
 
 def test_a_key_is_not_sent_in_the_clear(make, server):
-    far = {"base_url": "http://models.invalid/v1", "api_key_env": "MY_KEY"}
+    far = {"base_url": "http://models.invalid/v1", "api_key_env": "MY_KEY"}  # pragma: allowlist secret
     error, _ = fails(make("openai_compatible", {"MY_KEY": KEY}, **far), request(), "OSR-LLM-017", retriable=False)
     assert "models.invalid" in error.message
     # Allowed, it is tried, and the name leads nowhere; so it is without a key.

@@ -115,14 +115,14 @@ def test_the_key_goes_into_its_header_and_nowhere_else(provider, server, name):
 def test_the_environment_of_the_process_decides_nothing(provider, server, monkeypatch):
     """Only the project's variables do; an SDK left alone would go where these lead, with other keys."""
     for variable, value in {
-        "OPENAI_API_KEY": "sk-other",
+        "OPENAI_API_KEY": "sk-other",  # pragma: allowlist secret
         "OPENAI_BASE_URL": "http://127.0.0.1:9",
         "OPENAI_ORG_ID": "org-other",
         "OPENAI_PROJECT_ID": "project-other",
         "ANTHROPIC_API_KEY": "sk-other",
         "ANTHROPIC_AUTH_TOKEN": "other",
         "ANTHROPIC_BASE_URL": "http://127.0.0.1:9",
-        "GOOGLE_API_KEY": "other",
+        "GOOGLE_API_KEY": "other",  # pragma: allowlist secret
         "GOOGLE_GEMINI_BASE_URL": "http://127.0.0.1:9",
         "GOOGLE_GENAI_API_VERSION": "v9",
         "GOOGLE_GENAI_USE_VERTEXAI": "true",

@@ -119,7 +119,7 @@ def test_the_environment_of_the_process_decides_nothing(provider, server, monkey
         "OPENAI_BASE_URL": "http://127.0.0.1:9",
         "OPENAI_ORG_ID": "org-other",
         "OPENAI_PROJECT_ID": "project-other",
-        "ANTHROPIC_API_KEY": "sk-other",
+        "ANTHROPIC_API_KEY": "sk-other",  # pragma: allowlist secret
         "ANTHROPIC_AUTH_TOKEN": "other",
         "ANTHROPIC_BASE_URL": "http://127.0.0.1:9",
         "GOOGLE_API_KEY": "other",  # pragma: allowlist secret

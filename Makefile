@@ -183,6 +183,15 @@ run-sample: $(VENV)/.runtime ## Compile and run the sample project's pipeline.
 	@cd $(SANDBOX) && for pipeline in pipelines/*.yaml; do \
 		$(abspath $(BIN))/osiris compile $$pipeline && $(abspath $(BIN))/osiris run --last-compile; done
 
-chat chat-pro dump-prompts: ## Not part of this release.
-	@echo "'make $@' is not part of this release: the conversation is not built yet (docs/roadmap.md)" >&2
-	@exit 2
+CHAT := $(abspath $(BIN))/osiris chat
+
+chat: $(VENV)/.test ## Talk about the flights example (needs a model: docs/how-to/chat.md).
+	@cd examples/flights && $(CHAT)
+
+chat-pro: $(VENV)/.test dump-prompts ## The same with the prompts in testing_env/prompts, to be changed at will.
+	@cd examples/flights && $(CHAT) --pro-mode $(abspath $(SANDBOX))/prompts
+
+dump-prompts: $(VENV)/.runtime ## Write the prompts of the conversation into testing_env/prompts, unless they are there.
+	@mkdir -p $(SANDBOX)
+	@[ -e $(SANDBOX)/prompts ] || $(abspath $(BIN))/osiris dump-prompts --export $(SANDBOX)/prompts
+	@echo "prompts: $(SANDBOX)/prompts"

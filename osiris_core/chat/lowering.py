@@ -229,10 +229,16 @@ def _takes_all(tree: exp.Expr) -> bool:
     """Whether the query takes all columns of something: ``*`` outside ``count(*)``, or a whole row by its table."""
     if any(not isinstance(star.parent, exp.Count) for star in tree.find_all(exp.Star)):
         return True
-    aliases = {table.alias_or_name.lower() for table in tree.find_all(exp.Table)}
-    return any(column.name.lower() in aliases for column in tree.find_all(exp.Column)) or any(
-        join.args.get("method") == "NATURAL" for join in tree.find_all(exp.Join)
+    tables = {table.alias_or_name.lower() for table in tree.find_all(exp.Table)}
+    outputs = {alias.alias.lower() for alias in tree.find_all(exp.Alias)}
+    rows = (
+        column.name.lower() in tables
+        # An order by a name means the output of that name first.
+        and not (column.name.lower() in outputs and isinstance(column.find_ancestor(exp.Order, exp.Select), exp.Order))
+        for column in tree.find_all(exp.Column)
+        if not column.table
     )
+    return any(rows) or any(join.args.get("method") == "NATURAL" for join in tree.find_all(exp.Join))
 
 
 def plain_name(text: str) -> str:

@@ -16,6 +16,7 @@ from osiris_core.project.connections import load_connections
 from osiris_core.project.environment import load_environment
 from osiris_core.project.paths import find_project
 from osiris_core.project.settings import load_settings
+from osiris_core.spec.llm import Timeouts
 
 LOCAL = "local"
 """The provider of models that run in this process, which are small."""
@@ -125,7 +126,9 @@ def _caller(
     for one in candidates:
         stack.callback(one.provider.close)
     settings = providers.loaded.settings.llm
-    limits = Limits(total=settings.timeout, cost=settings.max_cost)
+    # A model on this machine reads a long prompt for a minute or two before its first word.
+    timeouts = Timeouts(first=settings.timeout) if _guided(providers, provider) else Timeouts()
+    limits = Limits(total=settings.timeout, cost=settings.max_cost, timeouts=timeouts)
 
     def make(listen: Callable[[str, Mapping[str, Any]], None]) -> Caller:
         return Caller(candidates, redactor=redactor, limits=limits, listen=listen, show=show)

@@ -129,6 +129,8 @@ def _once(session: ChatSession, wish: str, *, run_it: bool, yes: bool, as_json: 
         raise click.exceptions.Exit(int(outcome.exit_code))
     if needed is not None:
         raise click.exceptions.Exit(int(ExitCode.STALE))
+    if session.file is None:  # declined, or impossible: the model said why
+        raise click.exceptions.Exit(int(ExitCode.INVALID))
 
 
 def _needed(session: ChatSession, *, run_it: bool) -> str | None:
@@ -147,7 +149,7 @@ def _document(session: ChatSession, outcome: RunOutcome | None, needed: str | No
     draft, spent = session.draft, session.caller.spent
     proved = draft is not None and draft.proof is not None and draft.proof.holds
     return {
-        "ok": needed is None and (outcome is None or outcome.error is None),
+        "ok": needed is None and session.file is not None and (outcome is None or outcome.error is None),
         "conversation": session.id,
         "state": session.state.value,
         "needed": needed,

@@ -72,6 +72,8 @@ def test_a_query_becomes_reads_a_transform_and_a_write():
         ("SELECT COLUMNS('t.*') FROM orders", None),
         ("SELECT id, customer_id, total, placed_at FROM orders", None),
         ('SELECT "Total" FROM orders', ["total"]),
+        ("SELECT total, count(*) AS orders FROM orders GROUP BY total ORDER BY orders", ["total"]),
+        ("SELECT count(orders) AS n FROM orders ORDER BY orders", None),
     ],
 )
 def test_only_columns_that_are_used_are_read(sql, columns):

@@ -40,11 +40,20 @@ def test_help_lists_every_target_of_the_readme_and_of_continuous_integration(tmp
     assert called == ["check", "test"]
 
 
-@pytest.mark.parametrize("target", ["chat", "chat-pro", "dump-prompts"])
-def test_targets_of_later_releases_say_so(target, tmp_path):
+def test_the_prompts_are_written_once(tmp_path):
+    made = _make("dump-prompts", sandbox=tmp_path)
+    assert made.returncode == 0, made.stderr
+    prompt = tmp_path / "prompts" / "plan.md"
+    prompt.write_text("mine {{tables}} {{destinations}}")
+    assert _make("dump-prompts", sandbox=tmp_path).returncode == 0
+    assert prompt.read_text().startswith("mine")
+
+
+@pytest.mark.parametrize("target", ["chat", "chat-pro"])
+def test_a_conversation_needs_a_model(target, tmp_path):
     made = _make(target, sandbox=tmp_path)
     assert made.returncode != 0
-    assert "not part of this release" in made.stderr
+    assert "no model is chosen" in made.stderr
 
 
 @pytest.mark.slow

@@ -105,6 +105,8 @@ class PrivateMariaDB(MariaDB):
             f"--datadir={self.folder / 'data'}",
             f"--socket={self.socket}",
             f"--pid-file={self.folder / 'pid'}",
+            # Of its own: a server that starts removes what looks like a temporary table, another server's as well.
+            f"--tmpdir={self.folder}",
             f"--port={self.port}",
             "--bind-address=127.0.0.1",
             "--skip-name-resolve",

@@ -1,0 +1,182 @@
+"""``osiris chat``, ``llm``, ``eval`` and the prompts, as a person types them; the model is scripted behind a real server."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.chat.conftest import impossible, intent, plan, shop  # noqa: F401 - a fixture
+from tests.servers.models import Status
+
+
+@pytest.fixture
+def osiris(shop):  # noqa: F811 - the fixture
+    """Runs the command in the shop's folder; ``text`` is its standard input."""
+    (shop.path / "osiris.yaml").write_text(
+        "llm:\n  provider: openai_compatible\n  providers:\n    openai_compatible:\n"
+        f"      base_url: {shop.server.openai}\n      model: test-model\n"
+    )
+
+    def run(*args, text=""):
+        return subprocess.run(
+            [sys.executable, "-m", "osiris_core", *args],
+            cwd=shop.path,
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "NO_COLOR": "1"},
+        )
+
+    run.shop = shop
+    return run
+
+
+def test_one_wish_becomes_a_pipeline(osiris):
+    osiris.shop.server.say(intent(), plan())
+    done = osiris("chat", "customers by city", "--non-interactive", "--json")
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout)
+    assert (made["ok"], made["state"], made["needed"]) == (True, "APPROVAL", None)
+    assert made["pipeline"]["file"] == "output/cities.yaml"
+    assert made["pipeline"]["assumptions"] == ["Every customer counts."]
+    assert made["usage"]["cost_usd"] is None
+    assert made["run"] is None
+    assert not (osiris.shop.path / "output" / "result.csv").exists()
+    assert osiris("run", "output/cities.yaml").returncode == 0
+    assert (osiris.shop.path / "output" / "result.csv").exists()
+
+
+def test_it_runs_with_a_yes_only(osiris):
+    osiris.shop.server.say(intent(), plan(), intent(), plan())
+    done = osiris("chat", "customers by city", "--non-interactive", "--run", "--json")
+    assert (done.returncode, json.loads(done.stdout)["needed"]) == (3, "approval")
+    assert not (osiris.shop.path / "output" / "result.csv").exists()
+    done = osiris("chat", "customers by city", "--non-interactive", "--run", "--yes", "--json")
+    assert (done.returncode, json.loads(done.stdout)["run"]["status"]) == (0, "succeeded")
+    assert (osiris.shop.path / "output" / "result.csv").read_text() == "city,n\nOslo,2\nRome,1\n"
+
+
+def test_a_question_nobody_can_answer(osiris):
+    osiris.shop.server.say(intent(question="Which year?"))
+    done = osiris("chat", "customers", "--non-interactive")
+    assert done.returncode == 3
+    assert "Which year?" in done.stdout
+    assert "answer is needed" in done.stderr
+
+
+def test_what_cannot_be_done(osiris):
+    osiris.shop.server.say(intent(), impossible("There are no salaries."))
+    done = osiris("chat", "salaries", "--non-interactive")
+    assert done.returncode == 2
+    assert "There are no salaries." in done.stdout
+
+
+def test_a_model_that_does_not_answer(osiris):
+    osiris.shop.server.on(".", Status(401, "no"))
+    done = osiris("chat", "customers", "--non-interactive")
+    assert done.returncode == 5
+    assert "OSR-LLM-003" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_lines_from_a_pipe(osiris):
+    osiris.shop.server.say(intent(), plan())
+    text = "customers by city\n/plan\n/preview\n/nonsense\n/run\nyes\n/quit\n"
+    done = osiris("chat", text=text)
+    assert done.returncode == 0, done.stderr
+    shown = done.stdout + done.stderr
+    assert "writes result to output/result.csv" in shown
+    assert "Oslo" in shown
+    assert "/nonsense" in shown
+    assert (osiris.shop.path / "output" / "result.csv").exists()
+    assert "\x1b" not in shown
+
+
+def test_a_pipe_that_ends_before_the_approval(osiris):
+    osiris.shop.server.say(intent(), plan())
+    done = osiris("chat", text="customers by city\n")
+    assert done.returncode == 3
+    assert not (osiris.shop.path / "output" / "result.csv").exists()
+
+
+def test_going_on_with_the_last_conversation(osiris):
+    osiris.shop.server.say(intent(), plan())
+    osiris("chat", text="customers by city\n")
+    done = osiris("chat", "--resume", "last", text="/run\nyes\n/quit\n")
+    assert done.returncode == 0, done.stderr
+    assert (osiris.shop.path / "output" / "result.csv").exists()
+
+
+def test_prompts_of_ones_own(osiris):
+    prompts = osiris.shop.path / "prompts"
+    assert osiris("dump-prompts", "--export").returncode == 0
+    assert osiris("dump-prompts", "--export").returncode == 2
+    (prompts / "plan.md").write_text("Mine: {{tables}} {{destinations}}\n")
+    osiris.shop.server.say(intent(), plan())
+    assert osiris("chat", "customers", "--non-interactive", "--pro-mode", "prompts").returncode == 0
+    assert osiris.shop.server.calls[-1].body["messages"][0]["content"].startswith("Mine: ")
+    (prompts / "plan.md").write_text("Mine:\n{{tabels}} {{destinations}}\n")
+    done = osiris("chat", "customers", "--non-interactive", "--pro-mode", "prompts")
+    assert done.returncode == 2
+    assert "prompts/plan.md:2" in done.stderr
+    assert "tables" in done.stderr
+    (prompts / "plan.md").write_text("Mine: {{destinations}}\n")
+    assert "lacks {{tables}}" in osiris("chat", "x", "--non-interactive", "--pro-mode", "prompts").stderr
+
+
+def test_what_is_told_of_components_is_complete(osiris):
+    done = osiris("prompts", "build-context")
+    assert done.returncode == 0
+    for needed in ("filesystem.csv_writer", "`null_text`", "`incremental.cursor`", "hint:"):
+        assert needed in done.stdout
+
+
+def test_providers(osiris):
+    listed = json.loads(osiris("llm", "list", "--json").stdout)["providers"]
+    assert {one["provider"]: one["chosen"] for one in listed}["openai_compatible"] == "first"
+    assert osiris("llm", "models").stdout == "test-model\n"
+    osiris.shop.server.on(".", {"ready": True})
+    assert osiris("llm", "doctor", "--json").returncode == 0
+    done = osiris("llm", "doctor", "--provider", "nobody")
+    assert done.returncode == 2
+    done = osiris("chat", "x", "--non-interactive", "--provider", "replay")
+    assert done.returncode == 2
+    assert "llm.providers.replay" in done.stderr
+
+
+def test_an_evaluation(osiris):
+    folder = osiris.shop.path
+    (folder / "suite.yaml").write_text(
+        "name: shop\ntables: {customers: data/customers.parquet}\nintents:\n"
+        "  - {id: by-city, utterance: customers by city, expect: approved, gold: [{sql: "
+        '"SELECT city, count(*) FROM customers GROUP BY city"}]}\n'
+        "  - {id: wrong, utterance: names, expect: approved, gold: [{sql: SELECT name FROM customers}]}\n"
+        "  - {id: no, utterance: drop it, expect: refused}\n"
+    )
+    osiris.shop.server.say(intent(), plan(), intent(), plan(), intent(), impossible())
+    done = osiris("eval", "suite.yaml", "--out", "r.json", "--json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert {one["id"]: one["right"] for one in report["wishes"]} == {"by-city": True, "wrong": False, "no": True}
+    assert report["totals"]["right"] == 2
+    assert report["totals"]["questions_after_discovery"] == 0
+    osiris.shop.server.say(intent(), plan("SELECT name FROM customers"))
+    done = osiris("eval", "suite.yaml", "--only", "wrong", "--compare", "r.json", "--json")
+    assert json.loads(done.stdout)["compared"]["better"] == ["wrong"]
+    osiris.shop.server.say(intent(), plan())
+    assert osiris("eval", "suite.yaml", "--only", "wrong", "--at-least", "50").returncode == 1
+    assert osiris("eval", "suite.yaml", "--only", "nothing").returncode == 2
+
+
+def test_the_prompt_is_reached_without_any_sdk():
+    code = (
+        "import sys, osiris_core.cli.chat, osiris_core.cli.terminal, osiris_core.chat.opening;"
+        "print(sorted({'openai', 'anthropic', 'google.genai', 'httpx2'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

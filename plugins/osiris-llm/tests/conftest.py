@@ -11,7 +11,12 @@ from osiris_core.spec import llm
 from tests.servers.models import ModelServer
 
 KEY = "sk-made-up-0123456789"  # pragma: allowlist secret
-QUICK = llm.Timeouts(connect=5.0, first=0.2, between=0.2)
+LIMITS = {
+    # fault: the limit that it breaks, short; the others leave a busy machine its time
+    "stall": llm.Timeouts(between=0.2),
+    "silent": llm.Timeouts(first=0.2),
+    "mute": llm.Timeouts(first=0.2),
+}
 SCHEMA = {
     "type": "object",
     "properties": {"answer": {"type": "string"}, "rows": {"type": ["integer", "null"]}},

@@ -10,7 +10,7 @@ import pytest
 from osiris_core.spec import llm
 from tests.servers.models import Reply, Status
 
-from .conftest import KEY, QUICK, SCHEMA, Memory, fails, hear, request
+from .conftest import KEY, LIMITS, SCHEMA, Memory, fails, hear, request
 
 
 @pytest.fixture
@@ -241,7 +241,7 @@ STREAMS = [
 @pytest.mark.parametrize(("reply", "code", "pieces"), STREAMS, ids=lambda value: getattr(value, "fault", value))
 def test_a_reply_that_is_not_whole_is_an_error(provider, server, reply, code, pieces):
     server.say(reply)
-    _, heard = fails(provider, request(timeouts=QUICK), code, retriable=True)
+    _, heard = fails(provider, request(timeouts=LIMITS.get(reply.fault, llm.Timeouts())), code, retriable=True)
     assert len(heard) == pieces
     assert not any(isinstance(event, llm.Done) for event in heard)
     assert len(server.calls) == 1, "the SDK does not try again by itself"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import click
@@ -32,7 +33,12 @@ _GOES_ON: Final = "   ...> "
 
 def is_editable(stream: TextIO) -> bool:
     """Whether a line editor can be used: a terminal on both sides that understands more than lines."""
-    return sys.stdin.isatty() and stream.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
+    return (
+        find_spec("prompt_toolkit") is not None
+        and sys.stdin.isatty()
+        and stream.isatty()
+        and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
+    )
 
 
 class PlainLines:

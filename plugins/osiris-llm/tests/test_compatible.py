@@ -13,6 +13,7 @@ from osiris_llm.compatible import CompatibleProvider
 from osiris_llm.config import CompatibleConfig
 from tests.servers.models import ModelServer, Reply, Status
 
+NAME = "MY_KEY"
 KEY = "sk-test-0123456789abcdef"  # pragma: allowlist secret
 SCHEMA = {
     "type": "object",
@@ -87,7 +88,7 @@ def test_what_is_sent_and_what_comes(server):
 def test_the_key_is_in_its_header_and_nowhere_else(server):
     server.key = KEY
     server.say({"n": 1})
-    one = provider(server, variables={"MY_KEY": KEY}, api_key_env="MY_KEY")
+    one = provider(server, variables={"MY_KEY": KEY}, api_key_env=NAME)
     assert one.secrets() == (KEY,)
     heard(one)
     (call,) = server.calls
@@ -106,14 +107,14 @@ def test_a_key_of_the_environment_is_not_sent_unless_it_is_named(server, monkeyp
 
 
 def test_a_key_that_is_not_set_is_an_error_before_any_network(server):
-    error = refused(provider(server, api_key_env="MY_KEY"))
+    error = refused(provider(server, api_key_env=NAME))
     assert (error.code, server.calls) == (str(llm.LLMCode.NO_KEY), [])
     assert "MY_KEY" in error.message
 
 
 def test_a_key_is_not_sent_in_the_clear():
     one = CompatibleProvider(
-        CompatibleConfig(base_url="http://models.example.org/v1", model="m", api_key_env="MY_KEY"),
+        CompatibleConfig(base_url="http://models.example.org/v1", model="m", api_key_env=NAME),
         llm.ProviderContext(variables={"MY_KEY": KEY}, memory=Memory()),
     )
     assert refused(one).code == str(llm.LLMCode.IN_THE_CLEAR)

@@ -115,6 +115,7 @@ class ChatSession:
 
     def say(self, text: str) -> None:
         """The person said something."""
+        self._keep(self.conversation.memory)  # a line belongs to a conversation that is there
         self.store.add(self.id, "person", text)
         self.conversation.say(text)
 

@@ -46,22 +46,18 @@ def tables(desk: Desk, argument: str) -> None:
     chosen = [_chosen(world, argument)] if argument else list(_readable(world))
     if not chosen:
         raise CannotDo("there is no connection whose tables could be looked at")
-    failure: OsirisError | None = None
     for entry in chosen:
         try:
             found = _look(desk, entry, Request(timeout=_SECONDS))
         except OsirisError as error:
             if len(chosen) == 1:
                 raise
-            failure = error
             desk.note(f"{entry.ref}: {error.message}")
             continue
         if len(chosen) > 1:
             desk.note(f"{entry.ref}:")
         show_discovery(attrs.evolve(found, cached=False, relations=()), Request(timeout=_SECONDS))
         desk.shown.drain()
-    if failure is not None and len(chosen) > 1:
-        raise CannotDo("not all connections could be looked at")
 
 
 def describe(desk: Desk, argument: str) -> None:

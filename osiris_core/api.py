@@ -1,7 +1,8 @@
 """The one module a plugin imports: everything here is stable within an API version.
 
 ``OSIRIS_API`` is ``major.minor``; a plugin says which it was written for in its entry module (``OSIRIS_API = "1.0"``)
-and is refused when the major differs or its minor is newer than this one.
+and is refused when the major differs or its minor is newer than this one. ``llm`` is what a model provider speaks
+(:mod:`osiris_core.spec.llm`), ``recording`` how its calls are kept and found again.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from osiris_core.errors import (
 from osiris_core.model.fields import Problem, config, field
 from osiris_core.plugins.hookspecs import hookimpl
 from osiris_core.secrets import Secret, SecretRef, SecretStr
+from osiris_core.spec import llm, recording
 from osiris_core.spec.behave import (
     BatchSource,
     Binds,
@@ -187,11 +189,13 @@ __all__ = [
     "duckdb_spelling",
     "field",
     "hookimpl",
+    "llm",
     "overlap_sources",
     "placeholders",
     "plan_load",
     "profile_source",
     "quote_identifier",
+    "recording",
     "rewrite",
     "rows",
     "sample_source",

@@ -4,8 +4,9 @@
 ``--upgrade`` moves the pins. The four locks nest, each pins what the smaller ones pin:
 
 - ``core.txt``: what the core alone needs at run time (the figure that the install-size check is about);
-- ``runtime.txt``: core and all plugins with their extras, and the build back end (``make demo``);
-- ``test.txt``: and what the tests need (``make test``);
+- ``runtime.txt``: core and all plugins with their extras, and the build back end (``make demo``); without the extras of
+  ``osiris-llm``, the vendors' SDKs and llama.cpp, which take 200 MB and which no pipeline needs;
+- ``test.txt``: these, and what the tests need (``make test``);
 - ``dev.txt``: and what the checks need (``make check``).
 """
 
@@ -21,12 +22,13 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).resolve().parent.parent
 FOLDER: Final = ROOT / "requirements"
 LOCKS: Final[dict[str, tuple[str, ...]]] = {
-    # lock: what it holds beyond the one before: "core", "plugins" or a dependency group
+    # lock: what it holds beyond the one before: "core", "plugins", "models" or a dependency group
     "core": ("core",),
     "runtime": ("plugins", "build"),
-    "test": ("test",),
+    "test": ("models", "test"),
     "dev": ("check",),
 }
+MODELS: Final = "osiris-llm"
 OPTIONS: Final = (
     "--universal",
     "--python-version=3.11",
@@ -51,7 +53,9 @@ def requirements(part: str) -> list[str]:
     if part == "core":
         found = _of(core)
     elif part == "plugins":
-        found = [requirement for plugin in plugins for requirement in _of(plugin)]
+        found = [text for one in plugins for text in _of(one, extras=one["project"]["name"] != MODELS)]
+    elif part == "models":
+        found = [text for one in plugins if one["project"]["name"] == MODELS for text in _of(one)]
     else:
         found = core["dependency-groups"][part]
     return sorted({text for text in found if not text.startswith("osiris-")})
@@ -64,10 +68,10 @@ def inputs(lock: str) -> list[str]:
     return sorted({text for part in parts for text in requirements(part)})
 
 
-def _of(project: dict[str, Any]) -> list[str]:
+def _of(project: dict[str, Any], *, extras: bool = True) -> list[str]:
     table = project["project"]
-    extras = table.get("optional-dependencies", {}).values()
-    return [*table.get("dependencies", []), *(text for extra in extras for text in extra)]
+    optional = table.get("optional-dependencies", {}).values() if extras else ()
+    return [*table.get("dependencies", []), *(text for extra in optional for text in extra)]
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from osiris_core.redaction import Redactor
-    from osiris_core.spec.llm import LLMProvider
+    from osiris_core.spec.llm import LLMProvider, Price
 
 SECRET: Final = "OSR-CHAT-010"  # noqa: S105 - a code
 DEAR: Final = "OSR-CHAT-011"
@@ -37,21 +37,13 @@ _MOST_ASKED: Final = 60.0
 """Seconds to wait at most when a provider says how long."""
 
 
-@attrs.frozen(kw_only=True)
-class Price:
-    """US dollars for a million tokens; None where it is not known."""
-
-    input: float | None = None
-    cached: float | None = None
-    output: float | None = None
-
-    def of(self, usage: Usage) -> float | None:
-        """What ``usage`` costs; None when tokens or prices are not known."""
-        if self.input is None or self.output is None or usage.input is None or usage.output is None:
-            return None
-        cached = usage.cached or 0
-        per_cached = self.input if self.cached is None else self.cached
-        return ((usage.input - cached) * self.input + cached * per_cached + usage.output * self.output) / 1e6
+def cost_of(usage: Usage, price: Price | None) -> float | None:
+    """What ``usage`` costs in US dollars; None when tokens or prices are not known."""
+    if price is None or usage.input is None or usage.output is None:
+        return None
+    cached = usage.cached or 0
+    per_cached = price.input if price.cached is None else price.cached
+    return ((usage.input - cached) * price.input + cached * per_cached + usage.output * price.output) / 1e6
 
 
 @attrs.frozen(kw_only=True)
@@ -61,7 +53,7 @@ class Candidate:
     provider_name: str
     provider: LLMProvider
     model: str
-    price: Price = attrs.field(factory=Price)
+    price: Price | None = None
 
     @property
     def name(self) -> str:
@@ -200,7 +192,7 @@ class Caller:
             self._listen("llm_request", facts)
             try:
                 text, done = self._read(candidate, request)
-                cost = candidate.price.of(done.usage)
+                cost = cost_of(done.usage, candidate.price)
                 self.spent.add(done.usage, cost)
                 seconds = round(time.monotonic() - began, 3)
                 self._listen(

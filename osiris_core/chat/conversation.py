@@ -6,14 +6,15 @@ the person's turn. What happens meanwhile is told through a :class:`Front`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 import attrs
 
 from osiris_core.chat.describing import BEGIN, END, destinations_text, tables_text
 from osiris_core.chat.draft import Draft
-from osiris_core.chat.forms import UNSAID, Intent, Plan, read_form, schema_of
-from osiris_core.chat.lowering import lower
+from osiris_core.chat.forms import RESULT, UNSAID, Guided, Intent, Plan, read_form, schema_of
+from osiris_core.chat.hints import likely, modes_in, path_in
+from osiris_core.chat.lowering import lower, plain_name
 from osiris_core.chat.states import WAITING, Signal, State, following
 from osiris_core.diagnostics import Diagnostic
 from osiris_core.display import visible_line
@@ -88,6 +89,8 @@ class Helpers:
     """What there is to say of the installed components, for prompts that want it."""
     privacy: Privacy = "standard"
     fast: bool = False
+    guided: bool = False
+    """Whether the model is asked for one query instead of a whole plan, which small models do better."""
 
 
 class Conversation:
@@ -237,7 +240,7 @@ class Conversation:
 
     def _synthesis(self) -> Signal:
         asked_before = bool(self._wanted)
-        signal = self._planned(self._call("plan", self._plan_messages(), self._plan_schema()))
+        signal = self._planned(self._call(self._form, self._plan_messages(), self._plan_schema()))
         if signal is Signal.PLANNED and self._plan is not None and self._plan.more_tables and not asked_before:
             known = {name for labels in self._known().others.values() for name in labels}
             self._wanted = tuple(name for name in self._plan.more_tables if name in known)
@@ -249,7 +252,12 @@ class Conversation:
     def _planned(self, reply: str) -> Signal:
         """Take a reply for a plan."""
         self._reply = reply
-        plan, findings = read_form(Plan, reply)
+        plan: Plan | None
+        if self._helpers.guided:
+            guided, findings = read_form(Guided, reply)
+            plan = None if guided is None else self._completed(guided)
+        else:
+            plan, findings = read_form(Plan, reply)
         if plan is None:
             self._findings = tuple(findings)
             return Signal.UNUSABLE
@@ -258,6 +266,14 @@ class Conversation:
             self._front.say(f"That cannot be done: {plan.impossible.strip()}")
             return Signal.IMPOSSIBLE
         return Signal.PLANNED
+
+    def _completed(self, guided: Guided) -> Plan:
+        """A small form as a plan; a path that the wish names is taken from there."""
+        chosen = next((one for one in self._offered() if one.label == guided.destination), None)
+        path = None if chosen is None else path_in(self._wish(), chosen)
+        if path is None and chosen is not None and chosen.path_field and not guided.target.endswith(chosen.ending):
+            path = f"output/{plain_name(guided.target) or RESULT}{chosen.ending}"
+        return (guided if path is None else attrs.evolve(cast("Any", guided), target=path)).plan()
 
     def _validate(self) -> Signal:
         if self._plan is not None:
@@ -321,9 +337,9 @@ class Conversation:
         return tuple(self._plan_messages())
 
     def _plan_messages(self) -> list[Message]:
-        destinations = self._helpers.destinations
+        destinations = self._offered()
         default = next((one for one in destinations if one.label == self.memory.destination), destinations[0])
-        prompt = self._helpers.templates["plan"].render(
+        prompt = self._helpers.templates[self._form].render(
             {
                 "tables": tables_text(self._known(), self._helpers.privacy),
                 "destinations": destinations_text(destinations),
@@ -335,6 +351,11 @@ class Conversation:
             }
         )
         return [Message(role="system", text=prompt), Message(role="user", text=self._question())]
+
+    @property
+    def _form(self) -> str:
+        """Which of the two forms of a plan is filled in; also its prompt's name, and what the call is for."""
+        return "guided" if self._helpers.guided else "plan"
 
     def _question(self) -> str:
         goal, before = self.memory.goal or self._wish(), self.memory.said[:-1][-_REMEMBERED:]
@@ -348,15 +369,25 @@ class Conversation:
         return "\n".join(lines)
 
     def _plan_schema(self) -> dict[str, Any]:
-        destinations = self._helpers.destinations
+        destinations = self._offered()
         modes = sorted({mode for one in destinations for mode in one.modes})
-        return schema_of(Plan, {"destination": [one.label for one in destinations], "mode": modes})
+        if self._helpers.guided:
+            modes = list(modes_in(self._wish(), modes))
+        form = Guided if self._helpers.guided else Plan
+        return schema_of(form, {"destination": [one.label for one in destinations], "mode": modes})
+
+    def _offered(self) -> tuple[Destination, ...]:
+        """The destinations that the model may choose from; a small one is shown only those that the wish names."""
+        destinations = self._helpers.destinations
+        return likely(self._wish(), destinations) if self._helpers.guided else destinations
 
     def _dialogue(self) -> list[Message]:
         return [Message(role="user", text="\n".join(self.memory.said[-_REMEMBERED:]))]
 
     def _call(self, purpose: str, messages: Sequence[Message], schema: Mapping[str, Any]) -> str:
-        self._front.progress({"intent": "understanding", "plan": "planning"}.get(purpose, purpose))
+        self._front.progress(
+            {"intent": "understanding", "plan": "planning", "guided": "planning"}.get(purpose, purpose)
+        )
         return self._helpers.caller.call(purpose, messages, schema=schema, schema_name=purpose).text
 
     def _wish(self) -> str:

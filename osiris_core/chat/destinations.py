@@ -42,7 +42,9 @@ class Destination:
 
     @property
     def modes(self) -> tuple[str, ...]:
-        """What it can do with rows that are there already, of append, replace and upsert."""
+        """What it can do with rows that are there already, of append, replace and upsert; a file is replaced."""
+        if self.path_field is not None:
+            return (REPLACE,)
         for member in shape_of(self.component.config).members:
             if member.name == "mode" and isinstance(member.shape, shapes.Choice):
                 return tuple(wish for wish in _WISHES if wish in member.shape.values)

@@ -71,14 +71,45 @@ class Output:
 class Plan:
     """A pipeline as the model proposes it"""
 
-    impossible: str = field(
-        doc="Empty when the wish can be met with the tables given. Else why not, in a sentence.", max_length=1000
-    )
-    more_tables: tuple[str, ...] = field(doc="Names of further tables that are needed; empty when those given do.")
     name: str = field(doc="A short name for the pipeline: small letters, digits, _.")
     transforms: tuple[Transform, ...] = field(doc="The computation, in order.")
     outputs: tuple[Output, ...] = field(doc="What is stored.")
     assumptions: tuple[str, ...] = field(doc="What was decided where the wish left it open, a sentence each.")
+    more_tables: tuple[str, ...] = field(doc="Names of further tables that are needed; empty when those given do.")
+    impossible: str = field(
+        doc="Empty when the wish can be met with the tables given. Else why not, in a sentence.", max_length=1000
+    )
+
+
+RESULT: Final = "result"
+"""The id of a guided plan's only transform."""
+
+
+@config
+class Guided:
+    """A pipeline of one query, as a small model can propose it"""
+
+    possible: Literal["yes", "no"] = field(doc="'no' when the tables do not hold what is asked for.")
+    sql: str = field(doc="One SELECT in DuckDB's dialect over the tables given; empty when it is not possible.")
+    destination: str = field(doc="Where the rows go.")
+    target: str = field(doc="The table's name, or for files the path.")
+    mode: str = field(doc="'upsert' only when the wish says so; else 'replace' or 'append'.")
+    key: tuple[str, ...] = field(doc="For 'upsert' the columns that identify a row; else empty.")
+    remark: str = field(doc="What was assumed, or why it is not possible: one sentence.", max_length=1000)
+
+    def plan(self) -> Plan:
+        """The same as a plan."""
+        possible = self.possible == "yes"
+        name = re.sub(r"\.[A-Za-z0-9]+\Z", "", self.target.rstrip("/").rpartition("/")[2])
+        output = Output(source=RESULT, destination=self.destination, target=self.target, mode=self.mode, key=self.key)
+        return Plan(
+            name=name,
+            transforms=(Transform(id=RESULT, sql=self.sql),) if possible else (),
+            outputs=(output,) if possible else (),
+            assumptions=(self.remark,) if possible and self.remark.strip() else (),
+            more_tables=(),
+            impossible="" if possible else self.remark.strip() or "the tables do not hold that",
+        )
 
 
 def schema_of(cls: type, enums: Mapping[str, Sequence[str]]) -> dict[str, Any]:

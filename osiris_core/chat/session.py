@@ -16,7 +16,7 @@ from osiris_core.chat.destinations import destinations_of
 from osiris_core.chat.looking import Looker
 from osiris_core.chat.proving import Prover
 from osiris_core.chat.states import Signal, State
-from osiris_core.chat.store import Store
+from osiris_core.chat.store import UNKNOWN, Store
 from osiris_core.errors import InvalidInput
 from osiris_core.run.api import RunOptions, connector, run_manifest
 from osiris_core.run.resources import limits_of
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 KIND: Final = "chat"
 OUTPUT: Final = "output"
+LAST: Final = "last"
+"""Stands for the latest conversation."""
 UNWRITTEN: Final = "OSR-CHAT-042"
 
 
@@ -61,6 +63,7 @@ class Choices:
     templates: Mapping[str, Template]
     privacy: Privacy = "standard"
     fast: bool = False
+    guided: bool = False
     out: Path | None = None
     resume: str | None = None
 
@@ -88,10 +91,11 @@ class ChatSession:
             level=world.loaded.settings.logging.level,
         )
         self.store = Store(project.root / ".osiris", clean=world.redactor.text)
-        self.id = choices.resume or self._record.id
+        resumed = self._resumed(choices.resume)
+        self.id = resumed or self._record.id
         self.caller = make_caller(lambda name, facts: self._record.emit_named(f"chat.{name}", facts))
         self.file: Path | None = None
-        memory = self.store.load(choices.resume) if choices.resume else Memory()
+        memory = self.store.load(resumed) if resumed else Memory()
         self.conversation = Conversation(
             self._helpers(),
             _Kept(front, self.store, self._record, self.id),
@@ -102,6 +106,15 @@ class ChatSession:
             self._record.emit_named(
                 "chat.template", {"purpose": template.purpose, "sha256": template.hash, "origin": template.origin}
             )
+
+    def _resumed(self, wanted: str | None) -> str | None:
+        """The conversation to go on with: the one that is named, or the latest."""
+        if wanted != LAST:
+            return wanted
+        known = self.store.all()
+        if not known:
+            raise InvalidInput(UNKNOWN, "there is no conversation to go on with")
+        return known[0].id
 
     @property
     def state(self) -> State:
@@ -115,7 +128,7 @@ class ChatSession:
 
     def say(self, text: str) -> None:
         """The person said something."""
-        self._keep(self.conversation.memory)  # a line belongs to a conversation that is there
+        self._keep(self.conversation.memory)  # a line belongs to a conversation that is known
         self.store.add(self.id, "person", text)
         self.conversation.say(text)
 
@@ -171,7 +184,7 @@ class ChatSession:
     def _helpers(self) -> Helpers:
         world, choices = self.world, self._choices
         project = world.loaded.project
-        refs = [entry.ref for entry in world.connections.all()]
+        refs = [entry.ref for entry in world.connections.all() if entry.raw.get("writable") is not False]
         return Helpers(
             caller=self.caller,
             looker=Looker(
@@ -194,10 +207,13 @@ class ChatSession:
             ),
             templates=choices.templates,
             destinations=destinations_of(world.registry, refs),
-            components=components_text(world.registry) if "{{components}}" in choices.templates["plan"].text else "",
+            components=components_text(world.registry)
+            if any("{{components}}" in template.text for template in choices.templates.values())
+            else "",
             save=self._save,
             privacy=choices.privacy,
             fast=choices.fast,
+            guided=choices.guided,
         )
 
     def _keep(self, memory: Memory) -> None:

@@ -31,6 +31,18 @@ class Purpose:
     optional: Mapping[str, str] = attrs.field(factory=dict)
 
 
+_PLAN: Final = {
+    "tables": "the tables with their columns, between the marks",
+    "destinations": "the places a pipeline can write to, a line each",
+}
+_BESIDES: Final = {
+    "components": "the installed components with all their fields (`osiris prompts build-context`)",
+    "begin": "the mark before the data",
+    "end": "the mark after the data",
+    "default_destination": "the destination of a wish that names none",
+    "default_ending": "what the path of that destination ends in",
+}
+
 PURPOSES: Final = (
     Purpose(
         name="intent",
@@ -39,20 +51,8 @@ PURPOSES: Final = (
             "destinations": "the places a pipeline can write to, a line each",
         },
     ),
-    Purpose(
-        name="plan",
-        required={
-            "tables": "the tables with their columns, between the marks",
-            "destinations": "the places a pipeline can write to, a line each",
-        },
-        optional={
-            "components": "the installed components with all their fields (`osiris prompts build-context`)",
-            "begin": "the mark before the data",
-            "end": "the mark after the data",
-            "default_destination": "the destination of a wish that names none",
-            "default_ending": "what the path of that destination ends in",
-        },
-    ),
+    Purpose(name="plan", required=_PLAN, optional=_BESIDES),
+    Purpose(name="guided", required=_PLAN, optional=_BESIDES),
     Purpose(name="repair", required={"errors": "what is wrong with the plan, a line each"}),
 )
 
@@ -78,7 +78,7 @@ class Template:
 
 
 def load_templates(folder: Path | None = None) -> dict[str, Template]:
-    """The prompts by purpose: those shipped, or those in ``folder`` (``intent.md``, ``plan.md``, ``repair.md``).
+    """The prompts by purpose: those shipped, or those in ``folder``, in a file each (``plan.md``).
 
     Raises InvalidInput, with file and line, for a placeholder that is not known or one that is missing.
     """

@@ -84,7 +84,7 @@ def try_out(
 def _run(
     manifest: Manifest, world: World, connections: Connections, folder: str, seconds: float, interrupts: Interrupts
 ) -> None:
-    settings = world.loaded.settings
+    settings: Any = world.loaded.settings
     project = attrs.evolve(world.loaded.project, logs_folder=f"{folder}/logs")
     limited = attrs.evolve(settings, run=attrs.evolve(settings.run, timeout=seconds, temp_directory=folder))
     outcome = run_manifest(

@@ -29,6 +29,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "connections": ("osiris_core.cli.connections:connections", "List and check connections."),
     "discover": ("osiris_core.cli.discover:discover", "Show the tables behind a connection and what is in them."),
     "chat": ("osiris_core.cli.chat:chat", "Say what you want; get a pipeline that is proved."),
+    "llm": ("osiris_core.cli.llm:llm", "List and check the providers of models."),
     "eval": ("osiris_core.cli.eval:eval_", "Score how well a model turns wishes into pipelines."),
     "dump-prompts": ("osiris_core.cli.prompts:dump_prompts", "Show or export the prompts that chat uses."),
     "prompts": ("osiris_core.cli.prompts:prompts", "Look at what a model is told."),

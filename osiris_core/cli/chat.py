@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,9 +87,10 @@ def chat(
                 from osiris_core.cli.terminal_desk import TerminalFront
 
                 front = TerminalFront(shown)
-            with closing(
-                open_session(
+            with ExitStack() as stack:
+                session = open_session(
                     front,
+                    stack,
                     redactor=masks,
                     provider=provider,
                     model=model,
@@ -100,7 +101,6 @@ def chat(
                     max_cost=max_cost,
                     resume=resume,
                 )
-            ) as session:
                 if non_interactive:
                     _once(session, wish or "", run_it=run_it, yes=yes, as_json=as_json)
                     return

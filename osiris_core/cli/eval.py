@@ -66,13 +66,13 @@ def eval_(
 
         read = read_suite(suite, file=str(suite))
         before = None if compare is None else _report(compare)
-        evaluator = open_evaluator(
+        evaluator, asked = open_evaluator(
             read, suite, stack, redactor=masks, provider=provider, model=model, fast=fast, prompts=pro_mode,
             max_cost=max_cost,
         )  # fmt: skip
         chosen = _chosen(read, only)
         found = list(_said(evaluator.run(tuple(intent for intent in chosen for _ in range(times)))))
-        document = report(read.name, evaluator.model, found, times)
+        document = report(read.name, asked, found, times)
         if out is not None:
             out.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", "utf-8")
         if as_json:

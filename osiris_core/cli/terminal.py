@@ -31,7 +31,9 @@ _REPEATED: Final = 6
 """How many lines of a conversation are shown when it is resumed."""
 
 
-def talk(session: ChatSession, wish: str | None, shown: Printed, *, run_it: bool = False, yes: bool = False) -> str | None:
+def talk(
+    session: ChatSession, wish: str | None, shown: Printed, *, run_it: bool = False, yes: bool = False
+) -> str | None:
     """Talk until the person leaves; the conversation that they want to go on with, if any.
 
     ``run_it`` asks for approval as soon as a pipeline is ready, ``yes`` gives it.

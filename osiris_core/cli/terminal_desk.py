@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from osiris_core.cli.printed import Printed
 
 
-class CannotDo(Exception):  # noqa: N818 - like the errors: what happened
+class CannotDo(Exception):
     """Why a command cannot be done now, in a line."""
 
 
-class Leave(Exception):  # noqa: N818
+class Leave(Exception):
     """The person leaves; for another conversation when ``conversation`` names one."""
 
     def __init__(self, conversation: str | None = None) -> None:

@@ -99,7 +99,9 @@ def proposal(desk: Desk) -> None:
         print_diagnostics(draft.proof.warnings)
     if desk.session.file is not None:
         shown = desk.session.world.loaded.project.shown(desk.session.file.absolute())
-        desk.note(f"It is proved, and kept as {visible_line(shown)}. /run runs it, /preview shows rows, /show the text.")
+        desk.note(
+            f"It is proved, and kept as {visible_line(shown)}. /run runs it, /preview shows rows, /show the text."
+        )
 
 
 def validate(desk: Desk, argument: str) -> None:
@@ -156,9 +158,9 @@ def _write(desk: Desk, path: Path, text: str) -> None:
     data = text.encode()
     shown = visible_line(str(path))
     try:
-        if path.exists() and path.read_bytes() != data:
-            if desk.ask(f"{shown} is there already. Replace it?", ("yes", "no")) == "no":
-                raise CannotDo("nothing was written")
+        other = path.exists() and path.read_bytes() != data
+        if other and desk.ask(f"{shown} is there already. Replace it?", ("yes", "no")) == "no":
+            raise CannotDo("nothing was written")
         path.write_bytes(data)
     except OSError as error:
         raise CannotDo(f"{shown} cannot be written: {error.strerror or error}") from error
@@ -187,7 +189,7 @@ def _edited(desk: Desk, text: str) -> str:
 
 @contextmanager
 def _left_alone() -> Iterator[None]:
-    """Ctrl-C is the editor's while it is open. A handler that does nothing, because one that is ignored is inherited."""
+    """Ctrl-C is the editor's while it is open. A handler that does nothing: one that is ignored is inherited."""
     before = signal.signal(signal.SIGINT, lambda *_: None)
     try:
         yield

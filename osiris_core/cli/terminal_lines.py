@@ -36,7 +36,7 @@ def is_editable(stream: TextIO) -> bool:
 
 
 class PlainLines:
-    """Lines of standard input; the prompt is shown only to who sits at a terminal. ``\\`` at the end goes on."""
+    r"""Lines of standard input; the prompt is shown only to who sits at a terminal. ``\`` at the end goes on."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

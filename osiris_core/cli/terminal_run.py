@@ -120,7 +120,11 @@ def preview(desk: Desk, argument: str) -> None:
     tried, part = _tried(desk, draft)
     for one in tried:
         shown = min(_PREVIEWED, one.total)
-        what = f"of a part of the data (at most {_PART:,} rows of each source that can be limited)" if part else "of all data"
+        what = (
+            f"of a part of the data (at most {_PART:,} rows of each source that can be limited)"
+            if part
+            else "of all data"
+        )
         print_text(f"{visible_line(one.source)}: {counted(shown, 'row')} of {one.total:,}, {what}; nothing was written")
         headers = [f"{name} {kind}" for name, kind in one.columns]
         print_table(headers, [[_cell(value) for value in row] for row in one.rows])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
@@ -69,11 +69,15 @@ def drop_contested_names(loaded: Iterable[Loaded], owners: Iterable[PluginInfo])
     return [_unless_contested(one, claims, by_id) for one in plugins]
 
 
+_OPEN: Final = frozenset({"llm_provider"})
+"""Kinds whose names are those of services and not of plugins: a provider ``local`` is no claim to the target."""
+
+
 def _unless_contested(one: Loaded, claims: Claims, owners: Mapping[str, PluginInfo]) -> Loaded:
     for kind, named in one.specs.items():
         for name in sorted(named):
             what = f"the {WORDS[kind]} '{name}'"
-            owner = owners.get(name.replace("-", "_"))
+            owner = None if kind in _OPEN else owners.get(name.replace("-", "_"))
             if owner is None:
                 loser = _in_conflict(one.info, what, [info for info in claims[kind, name] if info is not one.info])
             else:

@@ -7,8 +7,8 @@ all come from these classes; :mod:`osiris_core.project.settings` reads them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Final, Literal
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Literal
 
 from osiris_core.model.fields import Problem, config, field
 from osiris_core.project.literals import SIZE_PATTERN
@@ -117,6 +117,38 @@ class ConnectionSettings:
 
 
 @config
+class LLMSettings:
+    """Which model takes part in a conversation."""
+
+    provider: str | None = field(
+        default=None,
+        min_length=1,
+        doc="The model's provider, see `osiris llm list`. Unset: the only one of `providers`.",
+        examples=("anthropic", "openai_compatible"),
+    )
+    model: str | None = field(default=None, min_length=1, doc="The model. Unset: the provider's default.")
+    fallback: tuple[str, ...] = field(
+        default=(),
+        doc="Who is asked when that one fails, in order: `provider` or `provider:model`.",
+        examples=(["openai", "local"],),
+    )
+    providers: Mapping[str, Any] = field(
+        factory=dict,
+        doc="What each provider takes, by its name: the address of a server, the variable that holds the key.",
+        examples=({"openai_compatible": {"base_url": "http://127.0.0.1:11434/v1", "model": "qwen2.5-coder"}},),
+    )
+    max_cost: float | None = field(
+        default=None, exclusive_minimum=0, doc="US dollars that a conversation may cost. Unset: no limit."
+    )
+    timeout: float = field(default=300.0, exclusive_minimum=0, doc="Seconds that one call of a model may take.")
+    guided: bool | None = field(
+        default=None,
+        doc="Whether a model is asked for one query instead of a whole plan, which small models do better. Unset: for "
+        "the provider `local`.",
+    )
+
+
+@config
 class Settings:
     """Settings of an Osiris project"""
 
@@ -126,4 +158,5 @@ class Settings:
     validation: ValidationSettings = field(factory=ValidationSettings, doc="What a warning does.")
     types: TypeSettings = field(factory=TypeSettings, doc="What happens to types a destination cannot hold.")
     build: BuildSettings = field(factory=BuildSettings, doc="Where compiled pipelines go.")
+    llm: LLMSettings = field(factory=LLMSettings, doc="Which model takes part in a conversation.")
     connections: ConnectionSettings = field(factory=ConnectionSettings, doc="How connections are checked.")

@@ -42,8 +42,11 @@ _PR_SET_NO_NEW_PRIVS: Final = 38
 _HEADROOM: Final = 8 << 30
 """Address space beyond the memory a run may plan with: stacks and arenas of threads are reserved, not used."""
 
-SYSTEM: Final = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc", "/proc", "/sys", "/dev", "/opt", "/run", "/nix")
+SYSTEM: Final = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc", "/proc", "/sys", "/opt", "/run", "/nix")
 """What programs, name resolution and certificates need; read only."""
+
+SOURCES: Final = ("/dev/random", "/dev/urandom")
+"""Devices that are only read. The rest of ``/dev`` is left out: ``/dev/shm`` holds the memory that others share."""
 
 DEVICES: Final = ("/dev/null", "/dev/zero", "/dev/full", "/dev/tty")
 
@@ -64,7 +67,7 @@ def apply(*, parent: int, memory: int, readable: Iterable[Path], writable: Itera
     What was done, to be recorded in the run.
     """
     limits = _limit(memory)
-    reason = _tie_to(parent) or _landlock([*map(str, readable), *SYSTEM], [*map(str, writable), *DEVICES])
+    reason = _tie_to(parent) or _landlock([*map(str, readable), *SYSTEM, *SOURCES], [*map(str, writable), *DEVICES])
     return IsolationApplied(landlock=reason is None, limits=limits, reason=reason)
 
 

@@ -7,6 +7,7 @@ and the check of what is sent are the conversation's (:mod:`osiris_core.chat`), 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from enum import StrEnum
 from typing import Any, Literal, Protocol
 
 import attrs
@@ -94,6 +95,39 @@ class Done:
 Event = Text | Notice | Done
 
 
+@attrs.frozen(kw_only=True)
+class Price:
+    """US dollars for a million tokens; ``cached`` None: as ``input``."""
+
+    input: float
+    output: float
+    cached: float | None = None
+
+
+class LLMCode(StrEnum):
+    """Why a call failed, the same for every provider; :mod:`osiris_core.catalogue` says what each means."""
+
+    NOT_INSTALLED = "OSR-LLM-001"
+    NO_KEY = "OSR-LLM-002"
+    KEY_REFUSED = "OSR-LLM-003"
+    NOT_ALLOWED = "OSR-LLM-004"
+    NO_MODEL = "OSR-LLM-005"
+    BAD_REQUEST = "OSR-LLM-006"
+    TOO_LONG = "OSR-LLM-007"
+    EXHAUSTED = "OSR-LLM-008"
+    RATE_LIMITED = "OSR-LLM-009"
+    OVERLOADED = "OSR-LLM-010"
+    UNREACHABLE = "OSR-LLM-011"
+    TIMEOUT = "OSR-LLM-012"
+    BROKE_OFF = "OSR-LLM-013"
+    REFUSED = "OSR-LLM-014"
+    TOOL_CALL = "OSR-LLM-015"
+    UNUSABLE = "OSR-LLM-016"
+    IN_THE_CLEAR = "OSR-LLM-017"
+    NOT_RECORDED = "OSR-LLM-019"
+    RECORDING = "OSR-LLM-020"
+
+
 class LLMError(ConnectionUnusable):
     """A call that failed. ``retriable`` says that the same call may succeed later; ``retry_after`` after how many
     seconds at the earliest, when the provider said so.
@@ -110,7 +144,7 @@ class LLMError(ConnectionUnusable):
         status: int | None = None,
         request_id: str | None = None,
     ) -> None:
-        super().__init__(code, message, hint=hint, retriable=retriable)
+        super().__init__(str(code), message, hint=hint, retriable=retriable)
         self.retry_after = retry_after
         self.status = status
         self.request_id = request_id
@@ -159,6 +193,10 @@ class LLMProvider(Protocol):
         """The model that is used when nobody names one; None when one has to be named."""
         ...
 
+    def price(self, model: str) -> Price | None:
+        """What ``model`` costs; None where it is not known, which is not the same as nothing."""
+        ...
+
     def secrets(self) -> tuple[str, ...]:
         """The keys it would send, to be masked wherever they might appear."""
         ...
@@ -177,4 +215,8 @@ class LLMProvider(Protocol):
         """Whether the SDK is installed, a key is set, the service answers, it has the model, and JSON can be asked for;
         costs a few tokens at most.
         """
+        ...
+
+    def close(self) -> None:
+        """Give back what it holds: connections, a model in memory. May be called twice, and nothing after it."""
         ...

@@ -7,8 +7,6 @@ from contextlib import ExitStack
 
 import duckdb
 import pytest
-from osiris_llm.compatible import CompatibleProvider
-from osiris_llm.config import CompatibleConfig
 
 from osiris_core.chat.calling import Caller, Candidate, Limits
 from osiris_core.chat.session import ChatSession, Choices, World
@@ -17,6 +15,8 @@ from osiris_core.cli.workspace import open_workspace
 from osiris_core.project.connections import load_connections
 from osiris_core.redaction import Redactor
 from osiris_core.spec.llm import ProviderContext, Timeouts
+from osiris_llm.compatible import CompatibleProvider
+from osiris_llm.config import CompatibleConfig
 from tests.servers.models import ModelServer
 
 PASSWORD = "sesame-opens-7"  # pragma: allowlist secret

@@ -254,7 +254,7 @@ def test_the_data_is_what_its_licence_note_says():
     note = (EXAMPLE / "data" / "README.md").read_text()
     assert "CC0" in note
     counts = {path.stem: pq.read_metadata(path).num_rows for path in (EXAMPLE / "data").glob("*.parquet")}
-    assert counts == {"airlines": 16, "flights": 336_776, "planes": 3_322, "weather": 26_115}
+    assert counts == {"airlines": 16, "airports": 1_458, "flights": 336_776, "planes": 3_322, "weather": 26_115}
     for count in counts.values():
         assert f"{count:,}" in note
 

@@ -157,9 +157,11 @@ POSTGRES = (
         "numeric",
         ("1234567890123456789012345678901234567890.5", "1234567890123456789012345678901234567890.5"),
         ("1.10", "1.10"),
+        ("-1e-40", "-0." + "0" * 39 + "1"),
         ("'NaN'", "NaN"),
+        ("'-Infinity'", "-Infinity"),
     ),
-    _sample("real", ("16777216", 16777216.0), ("0.5", 0.5)),
+    _sample("real", ("16777216", 16777216.0), ("0.1", 0.10000000149011612), ("3.4028235e38", 3.4028234663852886e38)),
     _sample("double precision", ("1e-12", 1e-12), ("1e300", 1e300), ("0.1", 0.1)),
     Sample("double precision", (("'Infinity'", math.inf), ("'NaN'", math.nan)), "not finite"),
     _texts("text", False, *_NASTY),
@@ -168,21 +170,31 @@ POSTGRES = (
     _sample("bytea", ("'\\x'", b""), ("'\\x00ff2c225c'", b'\x00\xff,"\\')),
     _moments("date", ("0001-01-01", dt.date(1, 1, 1)), ("9999-12-31", dt.date(9999, 12, 31))),
     _moments("timestamp", ("1969-12-31 23:59:59.999999", dt.datetime(1969, 12, 31, 23, 59, 59, 999999))),
-    _moments("timestamptz", ("2024-03-31 00:30:00+02", dt.datetime(2024, 3, 30, 22, 30, tzinfo=_UTC))),
+    _moments(
+        "timestamptz",
+        ("2024-03-31 00:30:00+02", dt.datetime(2024, 3, 30, 22, 30, tzinfo=_UTC)),
+        ("2024-03-31 00:30:00.000001+02", dt.datetime(2024, 3, 30, 22, 30, 0, 1, tzinfo=_UTC)),
+    ),
     _moments("time", ("00:00:00", dt.time()), ("23:59:59.999999", dt.time(23, 59, 59, 999999))),
     _moments("timetz", ("12:30:00+02", "12:30:00+02")),
     _sample("uuid", ("'00000000-0000-4000-8000-00000000000f'", UUID("00000000-0000-4000-8000-00000000000f"))),
     _texts("json", False, '{"b":1, "a":1.10}'),
     _texts("jsonb", False, '{"a": 1.10, "b": 1}'),
-    _moments("inet", ("10.0.0.1/8", "10.0.0.1/8")),
+    Sample("jsonb", (("'null'", "null"), ("'{}'", "{}")), "null"),
+    _moments("inet", ("10.0.0.1/8", "10.0.0.1/8"), ("10.0.0.1", "10.0.0.1")),
     _moments("macaddr", ("08:00:2b:01:02:03", "08:00:2b:01:02:03")),
     _sample("bit(3)", ("B'101'", "101")),
     _sample("oid", ("4294967295", 4294967295)),
     _moments("int4range", ("[1,5)", "[1,5)")),
     _moments("point", ("(1,2)", "(1,2)")),
-    _moments("interval", ("-1 year 2 mons -3 days 04:05:06.7", "-10 mons -3 days +04:05:06.7")),
+    _moments(
+        "interval",
+        ("-1 year 2 mons -3 days 04:05:06.7", "-10 mons -3 days +04:05:06.7"),
+        ("178000000 years 0.000001 s", "178000000 years 00:00:00.000001"),
+    ),
     _sample("money", ("1234.56", "$1,234.56"), ("-0.01", "-$0.01")),
     _moments("int[][]", ("{{1,2},{3,NULL}}", "{{1,2},{3,NULL}}")),
+    _moments("text[]", ('{"",NULL,"NULL","a,\\"b"}', '{"",NULL,"NULL","a,\\"b"}'), ("{}", "{}")),
     _moments("timestamptz[]", ("{2024-03-31 00:30:00+02,NULL}", '{"2024-03-30 22:30:00+00",NULL}')),
     _plain("domain_of_integer", 1, 2**31 - 1),
     _moments("enum_of_texts", ("sad", "sad"), ("a b", "a b")),
@@ -192,6 +204,13 @@ POSTGRES = (
     *_special("timestamptz", "infinite", "special_values", "infinity", "-infinity"),
     *_special("time", "24:00", "special_values", "24:00:00"),
     *_special("numeric(10,2)", "not a number", "special_values", "NaN"),
+)
+
+_TELLS_DIGITS = "numeric(10,2) not a number"
+DATA_API = (
+    *(sample for sample in POSTGRES if not sample.name.startswith(_TELLS_DIGITS)),
+    # The Data API does not tell how many digits there are, so every numeric is text, and none is special.
+    Sample("numeric(10,2)", (("'NaN'", "NaN"),), "not a number"),
 )
 
 DUCKDB = (
@@ -239,7 +258,7 @@ PARQUET = (
     _arrow(pa.uint16(), 65535),
     _arrow(pa.uint32(), 2**32 - 1),
     _arrow(pa.uint64(), 2**64 - 1),
-    _arrow(pa.float32(), 16777216.0, 0.5),
+    _arrow(pa.float32(), 16777216.0, 0.5, 0.10000000149011612),
     _arrow(pa.float64(), 1e-12, 1e300, 0.1),
     _arrow(pa.float64(), math.inf, math.nan, label="not finite"),
     _arrow(pa.decimal128(10, 2), Decimal("-99999999.99"), Decimal("0.01")),

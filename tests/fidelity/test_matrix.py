@@ -1,5 +1,8 @@
 """Every type of every source, into every destination and back: equal, or refused by name.
 
+Supabase's Data API is a source and a destination of its own beside the database behind it: what goes in by it is read
+back by the database. It makes no table, so a writer's refusal holds the statement that does, which is run as it is.
+
 What comes of each cell is kept in ``matrix.json``, from which the page of types in the documentation is made. A cell
 that changes fails the test; ``OSIRIS_WRITE_MATRIX=1`` writes the file anew.
 """
@@ -10,6 +13,9 @@ import datetime as dt
 import json
 import math
 import os
+import subprocess
+import sys
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
@@ -19,34 +25,54 @@ import pyarrow.parquet
 import pytest
 
 from osiris_core.api import OsirisError, SecretStr
+from osiris_supabase.rest import catalog
 from tests.bench import Bench
-from tests.fidelity.samples import CSV, DUCKDB, MYSQL, PARQUET, POSTGRES, POSTGRES_TYPES
+from tests.fidelity.samples import CSV, DATA_API, DUCKDB, MYSQL, PARQUET, POSTGRES, POSTGRES_TYPES
+from tests.servers.postgrest import Standin
+from tests.servers.rest_bench import KEYS, ROLES, SECRET
 
 pytestmark = pytest.mark.slow
 
+ROOT = Path(__file__).resolve().parents[2]
 MATRIX = Path(__file__).with_name("matrix.json")
-DESTINATIONS = ("mysql", "postgres", "duckdb", "parquet", "csv")
+DESTINATIONS = ("mysql", "postgres", "data_api", "duckdb", "parquet", "csv")
+NO_TABLE = "OSR-SUPA-120"
 
 
 @pytest.fixture(scope="module")
 def bench(mariadb, postgres_server, tmp_path_factory):
     """A bench for each system, connected."""
     folder = tmp_path_factory.mktemp("fidelity")
-    with mariadb.database() as database, postgres_server.new_database("fidelity") as other:
-        benches = {name: Bench(folder / name, name) for name in ("mysql", "supabase", "duckdb", "filesystem")}
+    with (
+        mariadb.database() as database,
+        postgres_server.new_database("fidelity") as other,
+        postgres_server.new_database("fidelity_api") as behind,
+        closing(Standin(postgres_server.dsn(database=behind), KEYS)) as standin,
+        pytest.MonkeyPatch.context() as patched,
+    ):
+        patched.setattr(catalog, "_NEW_SECONDS", 0.0)  # no table here is one that is about to be known
+        benches = {name: Bench(folder / name, name) for name in ("mysql", "duckdb", "filesystem")}
+        for name in ("postgres", "data_api", "behind"):
+            benches[name] = Bench(folder / name, "supabase")
         for one in benches.values():
             one.path.mkdir()
         benches["mysql"].connect(**{**mariadb.connection(database=database), "password": SecretStr(mariadb.password)})
-        benches["supabase"].connect(dsn=SecretStr(postgres_server.dsn(database=other)), tls="disable")
+        benches["postgres"].connect(dsn=SecretStr(postgres_server.dsn(database=other)), tls="disable")
+        benches["behind"].connect(dsn=SecretStr(postgres_server.dsn(database=behind)), tls="disable")
+        benches["data_api"].connect(url=standin.url, key=SecretStr(SECRET))
+        (benches["data_api"].path / "scratch").mkdir()
         benches["duckdb"].connect(path=str(folder / "types.duckdb"))
         benches["execute"] = {
             # Zero dates are for who is not strict.
             "mysql": lambda sql: mariadb.execute("SET sql_mode = ''", sql, database=database),
             "postgres": lambda sql: postgres_server.execute(sql, other),
+            "data_api": lambda sql: postgres_server.execute(sql, behind),
             "duckdb": lambda sql: _execute(folder / "types.duckdb", sql),
         }
+        benches["execute"]["data_api"](f"{ROLES}; GRANT USAGE ON SCHEMA public TO service_role")
         for statement in POSTGRES_TYPES:
             benches["execute"]["postgres"](statement)
+            benches["execute"]["data_api"](statement)
         yield benches
 
 
@@ -162,11 +188,11 @@ class Matrix:
             types = {"id": "INTEGER", **{name: sample.type for name, sample in zip(names, samples, strict=True)}}
             options = {"types": types} if self.system == "csv" else {}
             return self.bench["filesystem"].read(f"{self.system}_extractor", path=path.name, **options)
-        _make_table(self.bench["execute"][self.system], table, names, samples)
-        return self._family(self.system).read("extractor", table=table, **dict(samples[0].options))
-
-    def _family(self, system):
-        return self.bench["supabase" if system == "postgres" else system]
+        execute = self.bench["execute"][self.system]
+        _make_table(execute, table, names, samples)
+        if self.system == "data_api":
+            execute(f"ALTER TABLE {table} ADD PRIMARY KEY (id); GRANT SELECT ON {table} TO service_role")
+        return self.bench[self.system].read("extractor", table=table, **dict(samples[0].options))
 
     def expected(self, name):
         return [value for _, value in self.samples[name].values]
@@ -212,9 +238,25 @@ class Matrix:
     def _target(self, destination, table):
         if destination in ("parquet", "csv"):
             return self.bench["filesystem"], f"{destination}_writer", {"path": f"{table}.{destination}"}
-        return self._family(destination), "writer", {"table": table, "mode": "replace"}
+        how = {"mode": "upsert", "primary_key": ["id"]} if destination == "data_api" else {"mode": "replace"}
+        return self.bench[destination], "writer", {"table": table, **how}
 
     def _bind(self, destination, name):
+        if destination != "data_api":
+            return self._bound(destination, name)
+        return self._made("bound", lambda: self._bound(destination, name))
+
+    def _made(self, table, write):
+        """Do what needs a table that only a person can make, with the statement that the refusal holds."""
+        self.bench["execute"]["data_api"](f"DROP TABLE IF EXISTS {table}")
+        with pytest.raises(OsirisError) as caught:
+            write()
+        if caught.value.code != NO_TABLE:
+            raise caught.value
+        self.bench["execute"]["data_api"](caught.value.hint.partition("SQL editor: ")[2])
+        return write()
+
+    def _bound(self, destination, name):
         family, component, config = self._target(destination, "bound")
         value = family.configured(component, config)
         ctx = family.context(component)
@@ -224,6 +266,9 @@ class Matrix:
     def _round_trip(self, destination, table, names):
         family, component, config = self._target(destination, table)
         rows = self.rows[names[0]].select(["id", *names])
+        if destination == "data_api":
+            self._made(table, lambda: family.write_stream(component, rows, **config))
+            return self.bench["behind"].read("extractor", table=table)
         family.write_stream(component, rows, **config)
         if destination not in ("parquet", "csv"):
             return family.read("extractor", table=table)
@@ -234,8 +279,31 @@ class Matrix:
             options["types"] = {name: str(kinds[name]) for name in ("id", *names)}
         return family.read(f"{destination}_extractor", path=config["path"], **options)
 
+    def into_its_own_type(self):
+        """What becomes of each column that the Data API writes into a column of the type it was read from."""
+        found = {}
+        for name in self.samples:
+            found[name] = self.found[name] if name not in self.rows else self._copied(name)
+        return found
 
-SOURCES = {"mysql": MYSQL, "postgres": POSTGRES, "duckdb": DUCKDB, "parquet": PARQUET, "csv": CSV}
+    def _copied(self, name):
+        """Compared by the server, of which any difference shows in the texts of the values."""
+        execute, kind, table = self.bench["execute"]["data_api"], self.samples[name].type, f"own_{name}"
+        source = f"samples_{name}" if name in self.own else "samples"
+        execute(f"CREATE TABLE {table} (id INT PRIMARY KEY, {name} {kind}); GRANT ALL ON {table} TO service_role")
+        family, component, config = self._target("data_api", table)
+        try:
+            family.write_stream(component, self.rows[name].select(["id", name]), **config)
+        except OsirisError as error:
+            assert execute(f"SELECT count(*) FROM {table}") == [(0,)]
+            return f"refused: {error.code}"
+        values = f'SELECT id, {name}::text COLLATE "C" FROM'
+        differ = f"({values} {source} EXCEPT {values} {table}) UNION ALL ({values} {table} EXCEPT {values} {source})"
+        assert execute(differ) == [], self.samples[name].name
+        return "equal"
+
+
+SOURCES = {"mysql": MYSQL, "postgres": POSTGRES, "data_api": DATA_API, "duckdb": DUCKDB, "parquet": PARQUET, "csv": CSV}
 
 
 @pytest.mark.parametrize("system", SOURCES)
@@ -243,6 +311,8 @@ def test_every_type_into_every_destination(bench, system):
     matrix = Matrix(bench, system, SOURCES[system])
     cells = {"arrow": matrix.found}
     cells |= {destination: matrix.into(destination) for destination in DESTINATIONS}
+    if system == "data_api":
+        cells["own"] = matrix.into_its_own_type()
     assert not matrix.wrong, "\n".join(map(str, matrix.wrong))
     _compare(
         system,
@@ -251,6 +321,17 @@ def test_every_type_into_every_destination(bench, system):
             for name, sample in matrix.samples.items()
         },
     )
+
+
+def test_the_page_of_types_shows_the_matrix():
+    made = subprocess.run(
+        [sys.executable, ROOT / "docs" / "generate.py", "--check"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert made.returncode == 0, made.stdout + made.stderr
 
 
 def _compare(system, found):

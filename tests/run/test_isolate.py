@@ -72,9 +72,13 @@ def test_its_progress_is_shown(remote_shop):
 
 
 @pytest.mark.skipif(not has_landlock(), reason="the kernel has no Landlock")
-def test_it_cannot_read_outside(remote_shop, tmp_path):
+@pytest.mark.parametrize("place", ["elsewhere", "shared memory"])
+def test_it_cannot_read_outside(remote_shop, tmp_path, place, request):
     shop = remote_shop
     outside = tmp_path / "outside.txt"
+    if place == "shared memory":
+        outside = Path("/dev/shm") / f"osiris-test-{os.getpid()}"
+        request.addfinalizer(outside.unlink)
     outside.write_text("mine")
     shop.write(numbers(snoop=str(outside)), store())
     assert shop.osiris("run", "p.yaml").returncode == 0

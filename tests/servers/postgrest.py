@@ -19,11 +19,13 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import psycopg
 from psycopg import sql
 
+from tests.servers.postgrest_cache import SchemaCache
 from tests.servers.postgrest_sql import Refused, condition, name_list, order_list, select_list
 
 _COLUMNS = """
 SELECT c.relname, a.attname,
-  CASE WHEN n.nspname = 'pg_catalog' THEN format_type(a.atttypid, NULL) ELSE format_type(a.atttypid, a.atttypmod) END,
+  CASE WHEN b.typnamespace = 'pg_catalog'::regnamespace THEN format_type(b.oid, NULL)
+    ELSE format_type(a.atttypid, a.atttypmod) END,
   format_type(a.atttypid, a.atttypmod),
   a.attnotnull, pg_get_expr(d.adbin, d.adrelid) IS NOT NULL OR a.attidentity <> '' OR a.attgenerated <> '',
   coalesce((SELECT a.attnum = ANY(i.indkey) FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary), false),
@@ -33,10 +35,14 @@ SELECT c.relname, a.attname,
      ON r.attrelid = f.confrelid AND r.attnum = f.confkey[1]
    WHERE f.conrelid = c.oid AND f.contype = 'f' AND f.conkey = array[a.attnum] LIMIT 1)
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid JOIN pg_type t ON t.oid = a.atttypid
-  JOIN pg_namespace n ON n.oid = t.typnamespace LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+  JOIN pg_type b ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END
+  LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
 WHERE c.relnamespace = %s::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attnum > 0
   AND NOT a.attisdropped AND (NOT %s OR has_any_column_privilege(c.oid, 'SELECT, INSERT, UPDATE'))
 ORDER BY c.relname, a.attnum
+"""
+_GRANTED = """
+SELECT relname FROM pg_class WHERE relnamespace = %s::regnamespace AND has_any_column_privilege(oid, 'SELECT, INSERT, UPDATE')
 """
 _JSON_TYPES = {
     "smallint": "integer",
@@ -56,6 +62,7 @@ class Standin:
         self.dsn, self.keys, self.schemas, self.max_rows, self.openapi = dsn, keys, schemas, max_rows, openapi
         self.requests = []
         self.hidden = {}  # table -> how many requests do not know it yet (a schema cache that lags)
+        self.cache = None  # without one, everything is known at once; see :meth:`remember`
         self.timezones = True  # older versions do not know the preference
         self.before = None  # called with the handler before each request: what others do meanwhile
         self._faults = []
@@ -83,8 +90,32 @@ class Standin:
             self._faults.clear()
             self.requests.clear()
             self.hidden.clear()
+        self._forget()
         self.before = None
         self.max_rows, self.openapi, self.timezones = 1000, True, True
+
+    def remember(self, *, lag=0, deaf=False):
+        """Know the schema as PostgREST does: as it is now, until a notice says that it is another."""
+        self._forget()
+        self.cache = SchemaCache(self.dsn, self._everything, lag=lag, deaf=deaf)
+
+    def _forget(self):
+        if self.cache is not None:
+            self.cache.close()
+        self.cache = None
+
+    def _everything(self, connection):
+        return {schema: connection.execute(_COLUMNS, (schema, False)).fetchall() for schema in self.schemas}
+
+    def columns(self, connection, schema, *, granted):
+        """The columns of all tables of a schema, or of those that the role of the connection may use."""
+        if self.cache is None:
+            return connection.execute(_COLUMNS, (schema, granted)).fetchall()
+        rows = self.cache.columns(schema)
+        if not granted:
+            return rows
+        usable = {name for (name,) in connection.execute(_GRANTED, (schema,)).fetchall()}
+        return [row for row in rows if row[0] in usable]
 
     def fault(self, method):
         with self._lock:
@@ -115,6 +146,7 @@ class Standin:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+        self._forget()
         while not self._idle.empty():
             self._idle.get_nowait().close()
 
@@ -267,7 +299,7 @@ class _Request:
             return self._root(connection, schema)
         if "/" in table:
             raise Refused(404, "PGRST125", "Invalid path specified in request URL")
-        columns = {row[1]: row for row in connection.execute(_COLUMNS, (schema, False)).fetchall() if row[0] == table}
+        columns = {row[1]: row for row in self.standin.columns(connection, schema, granted=False) if row[0] == table}
         if not columns or self._is_hidden(table):
             message = f"Could not find the table '{schema}.{table}' in the schema cache"
             raise Refused(404, "PGRST205", message)
@@ -285,7 +317,7 @@ class _Request:
 
     def _root(self, connection, schema):
         definitions = {}
-        for row in connection.execute(_COLUMNS, (schema, True)).fetchall():
+        for row in self.standin.columns(connection, schema, granted=True):
             table, column, kind, _, required, _, key, length, comment, default, described, refers = row
             if self.standin.hidden.get(table, 0):
                 continue

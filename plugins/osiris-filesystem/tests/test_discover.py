@@ -176,6 +176,7 @@ def test_relations_of_the_flights(project):
     document = found("--profile")
     assert [(one["name"], one["rows"], one["profile"]["basis"]) for one in document["tables"]] == [
         ("airlines.parquet", 16, "full"),
+        ("airports.parquet", 1458, "full"),
         ("flights.parquet", 336_776, "full"),
         ("planes.parquet", 3322, "full"),
         ("weather.parquet", 26_115, "full"),
@@ -185,12 +186,18 @@ def test_relations_of_the_flights(project):
     }
     carrier = relations["flights.parquet", "carrier", "airlines.parquet", "carrier"]
     plane = relations["flights.parquet", "tailnum", "planes.parquet", "tailnum"]
-    assert len(relations) == 2
+    airports = {(table, column) for table, column, other, *_ in relations if other == "airports.parquet"}
+    assert airports == {("flights.parquet", "origin"), ("flights.parquet", "dest"), ("weather.parquet", "origin")}
+    assert len(relations) == 2 + len(airports)
     assert 0.8 < carrier["confidence"] < 1
     assert "16 of 16 values are there" in carrier["reasons"]
     # the data lacks some planes, so it is less certain
     assert 0.5 < plane["confidence"] < carrier["confidence"]
-    names = {column["name"]: column for column in document["tables"][1]["profile"]["columns"]}
+    # the columns of airports have other names, and four airports are missing
+    dest = relations["flights.parquet", "dest", "airports.parquet", "faa"]
+    assert dest["confidence"] < plane["confidence"]
+    assert "101 of 105 values are there" in dest["reasons"]
+    names = {column["name"]: column for column in document["tables"][2]["profile"]["columns"]}
     assert names["origin"]["top"] == [
         {"value": "EWR", "count": 120_835},
         {"value": "JFK", "count": 111_279},

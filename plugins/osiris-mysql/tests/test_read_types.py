@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import shutil
 import struct
 from decimal import Decimal
 from math import isfinite
@@ -375,64 +374,3 @@ def test_values_from_all_over_their_ranges(mariadb, database, bench):
         cursor.executemany("INSERT INTO random VALUES (NULL, %s, %s, %s, %s, %s, %s, %s, %s, %s)", rows)
     columns = ["d", "f", "n", "u", "m", "y", "t", "b", "s"]
     assert bench.rows("extractor", table="random", columns=columns) == rows
-
-
-# text that is none
-
-
-def test_a_character_that_unicode_has_not(mariadb, database, bench):
-    """A query is sent as it is, and the server puts '?' there without a word unless the query converts by itself."""
-    made(mariadb, database, "c VARCHAR(9) CHARACTER SET cp1251, d INT", "_cp1251 x'41F842', 1", "_cp1251 x'419842', 2")
-    assert column(bench, where="d = 1") == (pa.string(), ["AшB"])
-    refusal = "column 'c' of cp1251: Cannot convert 'cp1251' character 0x98"
-    for config in ({"columns": ["c"]}, {"incremental": {"cursor": "c"}}):
-        with pytest.raises(DriverError, match=refusal) as caught:
-            bench.read("extractor", table="t", **config)
-        assert caught.value.code == "OSR-MYSQL-023"
-    with pytest.raises(DriverError, match="Cannot convert 'cp1251' character 0x98"):
-        bench.read("extractor", query="SELECT CONVERT(c USING utf8mb4) AS c FROM t")
-    assert bench.rows("extractor", query="SELECT c FROM t WHERE d = 2") == [("A?B",)]
-    assert bench.rows("extractor", query="SELECT CAST(c AS BINARY) AS c FROM t WHERE d = 2") == [(b"A\x98B",)]
-
-
-BROKEN = [
-    *(("utf8mb4", text, "which is no UTF-8") for text in ("41FF42", "EDA080", "F4908080", "C080", "41C5", "BD")),
-    ("utf8mb3", "41FF42", "'utf8mb3'|utf8mb3"),
-    ("utf8mb3", "F09F9880", "'utf8mb3'|utf8mb3"),
-    ("ascii", "41FF42", "'ascii'"),
-    ("ucs2", "D8000041", "which is no UTF-8"),
-    ("utf16", "D8000041", "utf16"),
-    ("sjis", "41FF42", "sjis"),
-]
-
-
-@pytest.mark.parametrize(("charset", "stored", "said"), BROKEN, ids=lambda value: value.split()[-1])
-def test_bytes_that_are_no_text(own_mariadb, database, bench, charset, stored, said):
-    """What older servers let in, and damaged files have: the rows of a table of bytes put under one of text."""
-    ((width,),) = own_mariadb.execute(
-        f"SELECT MAXLEN FROM information_schema.CHARACTER_SETS WHERE CHARACTER_SET_NAME = '{charset}'"
-    )
-    good = f"CONVERT('ok' USING {charset})"
-    own_mariadb.execute(
-        "DROP TABLE IF EXISTS t, bytes",
-        f"CREATE TABLE t (k INT, c VARCHAR(6) CHARACTER SET {charset}) ENGINE=MyISAM",
-        f"CREATE TABLE bytes (k INT, c VARBINARY({6 * width})) ENGINE=MyISAM",
-        f"INSERT INTO bytes VALUES (1, {good}), (2, NULL), (3, x'{stored}'), (4, {good})",
-        "FLUSH TABLES t, bytes",
-        database=database,
-    )
-    data = own_mariadb.folder / "data" / database
-    for kind in ("MYD", "MYI"):
-        shutil.copy(data / f"bytes.{kind}", data / f"t.{kind}")
-    assert column(bench, where="k <> 3") == (pa.string(), ["ok", None, "ok"])
-    with pytest.raises(DriverError, match=said) as caught:
-        bench.read("extractor", table="t")
-    assert caught.value.code == "OSR-MYSQL-023"
-    assert "column 'c'" in caught.value.message
-
-
-def test_bytes_that_are_no_text_in_a_query(mariadb, database, bench):
-    """What a query makes Unicode is checked as well: a lone surrogate of UCS-2 is none."""
-    made(mariadb, database, "c VARCHAR(9) CHARACTER SET ucs2", "_ucs2 x'D83D'", "'\\''")
-    with pytest.raises(DriverError, match=r"column 'it''s' holds '\\xED\\xA0\\xBD', which is no UTF-8"):
-        bench.read("extractor", query="SELECT c AS `it''s` FROM t")

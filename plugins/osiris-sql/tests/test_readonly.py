@@ -57,6 +57,35 @@ def test_text_that_ends_within_something_is_refused(dialect, sql):
         without_comments(sql, dialect)
 
 
+@pytest.mark.parametrize(
+    ("dialect", "sql"),
+    [
+        ("mysql", "select 1\u00a0, 2"),
+        ("postgres", "select 1\u00a0, 2"),
+        ("postgres", "select 1 as \u2028$$ -- $$"),
+        ("postgres", "select E'a'\n'\\' , ' -- '"),
+        ("postgres", "select E'a' -- b\r'\\' , ' -- '"),
+        ("postgres", "select E'a' /* b */\n/* c */ '\\' , ' -- '"),
+    ],
+)
+def test_what_the_parser_reads_otherwise_than_the_server_is_refused(dialect, sql):
+    with pytest.raises(Refused):
+        without_comments(sql, dialect)
+
+
+@pytest.mark.parametrize(
+    ("sql", "wanted"),
+    [
+        ("select 1 as €$$ -- $$", "select 1 as €$$  "),
+        ("select 1 as €E'\\' -- '", "select 1 as €E'\\'  "),
+        ("select $€$ -- $€$", "select $€$ -- $€$"),
+        ("select '\u00a0' as \"\u2028\", E'a' from t where a = 'b'", None),
+    ],
+)
+def test_every_character_beyond_ascii_is_a_letter_to_the_server(sql, wanted):
+    assert without_comments(sql, "postgres") == (wanted or sql)
+
+
 @given(st.text(alphabet="ab '\"`\\-#/*!M$\n;()", max_size=40), st.sampled_from(["mysql", "postgres"]))
 def test_a_text_without_comments_has_none(sql, dialect):
     try:

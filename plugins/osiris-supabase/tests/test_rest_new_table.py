@@ -1,4 +1,4 @@
-"""A table that is new: the Data API learns of it a moment later, whether a load has made it or a person."""
+"""A table or columns that are new: the Data API learns of them a moment later, whether a load has made them or a person."""
 
 from __future__ import annotations
 
@@ -36,6 +36,13 @@ def test_a_load_that_makes_a_table_ends_when_the_data_api_knows_it(both):
     both.standin.hidden["t"] = 2
     assert make(both).rows == 1
     assert asked(both) == ["t", "t", "t"]
+    assert both.events(EVENT) == []
+
+
+def test_a_load_that_makes_a_table_tells_the_data_api_to_look_again(both):
+    both.standin.remember(lag=2)
+    make(both)
+    assert len(asked(both)) >= 3
     assert both.events(EVENT) == []
 
 
@@ -101,6 +108,111 @@ def test_a_run_that_is_cancelled_meanwhile_has_made_its_load(both):
     assert len(both.events(EVENT)) == 1
     assert len(both.events("write_published")) == 1
     assert both.sql("SELECT count(*) FROM t") == [(1,)]
+
+
+def add(bench, **config):
+    """A load that adds the column ``new`` to a table."""
+    rows = "SELECT 2::BIGINT AS id, 'two' AS name, true AS new"
+    return bench.write("writer", rows, **{"table": "t", "mode": "append", "on_schema_change": "add_columns", **config})
+
+
+def looked(bench):
+    """How often the description of all tables was asked for."""
+    return sum(path == "/rest/v1/" for _, path, _, _ in bench.standin.requests)
+
+
+@pytest.fixture
+def known(both):
+    """A table, in the schema cache of a Data API that is told of changes."""
+    make(both)
+    both.standin.requests.clear()
+    return both
+
+
+def by_data_api(bench):
+    """Write the column by the Data API, whose cache must have it."""
+    bench.use()
+    return bench.upsert("SELECT 3::BIGINT AS id, 'three' AS name, false AS new").rows
+
+
+@pytest.mark.parametrize("mode", ["append", "replace", "delete_insert", "upsert"])
+def test_a_load_that_adds_columns_ends_when_the_data_api_knows_them(known, mode):
+    known.sql("ALTER TABLE t ADD PRIMARY KEY (id)")
+    known.standin.remember(lag=3)
+    keys = {"upsert": {"primary_key": ["id"]}, "delete_insert": {"replace_keys": ["id"]}}.get(mode, {})
+    assert add(known, mode=mode, **keys).rows == 1
+    assert looked(known) >= 4
+    assert known.events(EVENT) == []
+    (event,) = known.events("write_published")
+    assert event["details"]["added"] == ["new"]
+    assert by_data_api(known) == 1
+
+
+def test_a_cache_that_never_learns_of_columns_is_recorded_and_fails_nothing(known, monkeypatch):
+    monkeypatch.setattr(awaiting, "_SECONDS", 0.3)
+    known.sql("ALTER TABLE t ADD PRIMARY KEY (id)")
+    known.standin.remember(deaf=True)
+    assert add(known).rows == 1
+    (event,) = known.events(EVENT)
+    assert (event["table"], event["columns"], event["code"]) == ("public.t", ["new"], "OSR-SUPA-111")
+    assert "'new' in the schema cache" in event["because"]
+    assert known.sql("SELECT new FROM t WHERE id = 2") == [(True,)]
+    with pytest.raises(DriverError) as caught:  # what the waiting is for
+        by_data_api(known)
+    assert caught.value.code == "OSR-SUPA-121"
+
+
+def test_columns_that_are_there_are_not_waited_for(known):
+    known.standin.remember()
+    add(known)
+    known.standin.requests.clear()
+    add(known)
+    make(known, on_schema_change="ignore")
+    assert known.standin.requests == []
+
+
+def test_columns_of_a_table_that_nobody_was_granted_are_not_waited_for(known):
+    known.sql("REVOKE ALL ON t FROM service_role")
+    known.standin.remember(deaf=True)
+    add(known)
+    assert (looked(known), asked(known)) == (1, ["t"])
+    assert known.events(EVENT) == []
+
+
+def test_columns_of_a_table_that_the_data_api_does_not_know_either(known):
+    known.standin.remember(lag=4)
+    known.sql("DROP TABLE t; CREATE TABLE t (id bigint, name text); GRANT ALL ON t TO service_role")
+    known.standin.hidden["t"] = 3
+    add(known)
+    assert asked(known)
+    assert known.events(EVENT) == []
+
+
+def test_a_data_api_that_describes_nothing_is_recorded_at_once(known):
+    known.standin.openapi = False
+    add(known)
+    (event,) = known.events(EVENT)
+    assert event["code"] == "OSR-SUPA-114"
+    assert looked(known) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"), [({"kind": "status", "status": 503}, "OSR-SUPA-106"), ({"kind": "truncated"}, "OSR-SUPA-105")]
+)
+def test_a_data_api_that_does_not_answer_about_columns_is_recorded(known, fault, code):
+    known.standin.fail(**fault)
+    assert add(known).rows == 1
+    (event,) = known.events(EVENT)
+    assert event["code"] == code
+    assert SECRET not in str(event)
+
+
+def test_a_run_that_is_cancelled_while_columns_are_waited_for_has_made_its_load(known):
+    known.standin.remember(deaf=True)
+    known.standin.before = lambda _: known.token.cancel(DriverError("OSR-RUN-002", "for a test"))
+    assert add(known).rows == 1
+    assert len(known.events(EVENT)) == 1
+    assert known.sql("SELECT count(*) FROM t WHERE new") == [(1,)]
 
 
 @pytest.fixture

@@ -308,6 +308,12 @@ def test_every_value_of_a_type_goes_in_exactly(rest, kind, zoned):
             assert ours == theirs, (kind, text)
 
 
+def test_a_real_in_a_double_is_the_same_number(rest):
+    rest.make("CREATE TABLE t (id bigint PRIMARY KEY, v double precision)")
+    rest.upsert("SELECT 1::BIGINT AS id, 0.1::FLOAT AS v")
+    assert rest.sql("SELECT v, v = 0.1::real FROM t") == [(0.10000000149011612, True)]
+
+
 @pytest.mark.parametrize(
     ("kind", "value", "code"),
     [
@@ -324,6 +330,19 @@ def test_every_value_of_a_type_goes_in_exactly(rest, kind, zoned):
         ("jsonb", "' null '", "OSR-SUPA-117"),
         ("uuid", "'no uuid'", "OSR-SUPA-117"),
         ("varchar(3)", "'four'", "OSR-SUPA-117"),
+        # What the server would take, and drop a part of.
+        ("money", "'1.239'", "OSR-SUPA-122"),
+        ("tsvector", "'b a a'", "OSR-SUPA-122"),
+        ("point", "'(0.12345678901234567890,2)'", "OSR-SUPA-122"),
+        ("real[]", "'{0.123456789012}'", "OSR-SUPA-122"),
+        ("time[]", "'{12:00:00.1234567}'", "OSR-SUPA-122"),
+        ("name", "repeat('x', 70)", "OSR-SUPA-122"),
+        ("interval", "'0.00000012 s'", "OSR-SUPA-117"),
+        ("timetz", "'2024-01-01 12:00:00.5+02'", "OSR-SUPA-117"),
+        ("timetz", "'12:00:00.1234567+02'", "OSR-SUPA-117"),
+        ("date[]", "'{2024-01-01 12:00:00}'", "OSR-SUPA-117"),
+        ("timestamptz[]", "'{2024-01-01 00:00:00.1234567+00}'", "OSR-SUPA-117"),
+        ("tsrange", "'[2024-01-01 00:00:00.1234567,)'", "OSR-SUPA-117"),
     ],
 )
 def test_a_value_that_the_column_cannot_keep_is_refused(rest, kind, value, code):

@@ -8,8 +8,9 @@ import attrs
 
 from osiris_core.api import DriverError, OsirisError, Split
 from osiris_mysql.bounds import window_conditions
+from osiris_mysql.charsets import AS_THEY_ARE, checked, in_unicode
 from osiris_mysql.partition import part_conditions, plan_parts
-from osiris_mysql.query import around, base_query
+from osiris_mysql.query import around, base_query, in_its_order
 from osiris_mysql.reading import Policies, base_type, column_cast, plan_of, refused
 from osiris_mysql.result import execute, prepare
 from osiris_mysql.session import open_session
@@ -84,7 +85,7 @@ class _Read:
 
 def reading_session(config: MySQLExtractor, ctx: DriverContext) -> Session:
     """A session that sees one moment and cannot write."""
-    session = open_session(ctx.connection)
+    session = open_session(ctx.connection, settings=() if config.query is None else (AS_THEY_ARE,))
     try:
         with ctx.on_cancel(session.interrupt):
             if session.is_mariadb:
@@ -132,6 +133,8 @@ def _read(
     base = base_query(session, config, step_id, () if part is None else part_conditions(session, part))
     fields = prepare(session, base.sql, base.what)
     _check_names(fields, base.what)
+    if config.query is not None:
+        base = in_unicode(session, base, fields)
     policies = Policies(zero_dates=config.zero_dates, long_times=config.long_times, tinyint1=config.tinyint1)
     casts = _casts(fields, base, policies)
     sql = base.sql
@@ -139,8 +142,11 @@ def _read(
         field = _cursor(fields, config.incremental.cursor, base)
         window = ctx.window
         conditions = window_conditions(session, field, window) if window is not None else []
-        # Also without bounds, as a type may change when a query becomes part of another.
         sql = around(base, conditions)
+    elif base.listed != "*":
+        sql = in_its_order(base)
+    if sql != base.sql:
+        # Also without bounds, as a type may change when a query becomes part of another.
         fields = prepare(session, sql, base.what)
         casts = _casts(fields, base, policies)
     plan = Plan(
@@ -152,7 +158,10 @@ def _read(
 
 
 def _casts(fields: tuple[Field, ...], base: Base, policies: Policies) -> tuple[Cast, ...]:
-    return tuple(column_cast(field, policies, was=base.widened.get(field.name)) for field in fields)
+    return tuple(
+        checked(column_cast(field, policies, was=base.widened.get(field.name)), base.charsets.get(field.name))
+        for field in fields
+    )
 
 
 def _cursor(fields: tuple[Field, ...], cursor: str, base: Base) -> Field:

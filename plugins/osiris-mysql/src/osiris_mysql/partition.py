@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from osiris_core.api import DriverError
-from osiris_mysql.query import name
+from osiris_mysql.query import KEPT, charset_of, name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +24,9 @@ _KINDS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("char", "varchar"), "text"),
     **dict.fromkeys(("binary", "varbinary"), "bytes"),
 }
-"""How the values of a type are written as literals that compare as the column does."""
+"""How the values of a type are written as literals that compare as the column does. Text that may have no Unicode is
+written by its bytes; its kind is ``_`` and its character set.
+"""
 
 _LEAST_ROWS: Final = 10_000
 """A part with fewer rows costs more than it saves."""
@@ -43,7 +45,7 @@ def plan_parts(session: Session, config: MySQLExtractor, count: int) -> list[dic
     if count < 2:
         return []
     starts: list[str] = []
-    last = _only(session.run(f"SELECT MIN({name(column)}) FROM {target}", what), kind)
+    last = _only(session.run(f"SELECT {_whole(f'MIN({name(column)})', kind)} FROM {target}", what), kind)
     while len(starts) < count - 1:
         last = _next_start(session, target, column, kind, rows // count, last, what)
         if last is None:
@@ -72,7 +74,7 @@ def part_conditions(session: Session, part: Mapping[str, Any]) -> list[str]:
 def _column(session: Session, target: str, config: MySQLExtractor, what: str) -> tuple[str, str]:
     """The column's own name, and how its values are written."""
     wanted = str(config.partition_on)
-    shown = {row[0].lower(): row for row in session.run(f"SHOW COLUMNS FROM {target}", what)}
+    shown = {row[0].lower(): row for row in session.run(f"SHOW FULL COLUMNS FROM {target}", what)}
     row = shown.get(wanted.lower())
     if row is None:
         raise DriverError("OSR-MYSQL-020", f"table '{config.table}' has no column '{wanted}'")
@@ -87,6 +89,8 @@ def _column(session: Session, target: str, config: MySQLExtractor, what: str) ->
             f"no index of table '{config.table}' begins with column '{column}'",
             hint="choose a column that one begins with, such as the primary key's first",
         )
+    if kind == "text" and (charset := charset_of(row[2])) not in KEPT:
+        kind = f"_{charset}"
     return column, kind
 
 
@@ -96,13 +100,20 @@ def _next_start(
     """Where the part after the one that begins at ``last`` begins; None when too few rows are left."""
     key = name(column)
     after = "" if last is None else f" AND {key} >= {_literal(session, kind, last)}"
-    walk = f"SELECT {key} FROM {target} WHERE {key} IS NOT NULL{after} ORDER BY {key} LIMIT 1 OFFSET {step}"
+    rows = f"{target} WHERE {key} IS NOT NULL{after} ORDER BY {key} LIMIT 1 OFFSET {step}"
+    walk = f"SELECT {_whole(key, kind)} FROM {rows}"
     value = _only(session.run(walk, what), kind)
     if value is not None and value == last:
         # One value has more rows than a part: the next part begins with the next value.
-        walk = f"SELECT MIN({key}) FROM {target} WHERE {key} > {_literal(session, kind, value)}"
+        least = _whole(f"MIN({key})", kind)
+        walk = f"SELECT {least} FROM {target} WHERE {key} > {_literal(session, kind, value)}"
         value = _only(session.run(walk, what), kind)
     return value
+
+
+def _whole(value: str, kind: str) -> str:
+    """A value in the list of a SELECT, as what the server sends unchanged."""
+    return f"CAST({value} AS BINARY)" if kind.startswith("_") else value
 
 
 def _only(rows: tuple[tuple[Any, ...], ...], kind: str) -> str | None:
@@ -123,4 +134,6 @@ def _literal(session: Session, kind: str, text: str) -> str:
         return f"CAST({session.escape(text)} AS DATETIME(6))"
     if kind == "bytes":
         return f"X'{text}'"
+    if kind.startswith("_"):
+        return f"{kind} X'{text}'"
     return session.escape(text)

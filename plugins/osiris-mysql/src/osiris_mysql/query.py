@@ -18,23 +18,30 @@ if TYPE_CHECKING:
 
     from osiris_mysql.reader_config import MySQLExtractor
     from osiris_mysql.session import Session
+    from osiris_sql.readonly import Query
 
 DIALECT: Final = "mysql"
-_CONVERTED: Final = frozenset({"CHAR", "VARCHAR", "TINYTEXT", "TEXT", "MEDIUMTEXT", "LONGTEXT"})
-_KEPT: Final = frozenset({"binary", "utf8mb4"})
-"""Character sets that arrive as they are."""
+_ALL: Final = 2**64 - 1
+_CONVERTED: Final = frozenset({"CHAR", "VARCHAR", "TINYTEXT", "TEXT", "MEDIUMTEXT", "LONGTEXT", "ENUM", "SET"})
+_WHOLE: Final = "cp850 cp852 cp866 keybcs2 koi8r koi8u latin1 latin2 latin5 latin7 macce macroman"
+"""Character sets in which each byte is a character that Unicode has."""
+KEPT: Final = frozenset({"binary", "utf8mb4", *_WHOLE.split()})
+"""Character sets whose text the server sends whole, as utf8mb4."""
 
 
 @attrs.frozen(kw_only=True)
 class Base:
     """A query before any window: its SQL, what messages call it, the table's types of those columns that the query
-    makes another type, and the character sets of those that it makes Unicode.
+    makes another type, and the character sets of those that are made Unicode, by it or by what is ``listed`` in the
+    SELECT around it. ``ordered`` says whether it puts its rows in an order without a LIMIT.
     """
 
     sql: str
     what: str
     widened: Mapping[str, str] = attrs.field(factory=dict)
     charsets: Mapping[str, str] = attrs.field(factory=dict)
+    listed: str = "*"
+    ordered: bool = False
 
 
 def name(text: str) -> str:
@@ -46,7 +53,8 @@ def base_query(session: Session, config: MySQLExtractor, step_id: str, extra: Se
     """The query of ``config``; ``extra`` are further conditions on the rows of a table, of our own making."""
     if config.query is not None:
         what = f"the query of step '{step_id}'"
-        return Base(sql=_fenced(session, bound(session, config.query, config.query_params, what), what), what=what)
+        query = _fenced(session, bound(session, config.query, config.query_params, what), what)
+        return Base(sql=query.sql, what=what, ordered=_is_ordered(query))
     return _table_query(session, config, extra)
 
 
@@ -67,19 +75,28 @@ def _table_query(session: Session, config: MySQLExtractor, extra: Sequence[str])
         wanted = [known[one.lower()] for one in config.columns]
     kinds = {row[0]: re.split(r"\W", row[1].upper(), maxsplit=1)[0] for row in wanted}
     widened = {column: kind for column, kind in kinds.items() if kind in WIDENED}
-    charsets = {row[0]: row[2].split("_")[0] for row in wanted if kinds[row[0]] in _CONVERTED and row[2] is not None}
-    charsets = {column: charset for column, charset in charsets.items() if charset not in _KEPT}
-    listed = ", ".join(_selected(row[0], widened.get(row[0]), converted=row[0] in charsets) for row in wanted)
+    charsets = {row[0]: charset_of(row[2]) for row in wanted if kinds[row[0]] in _CONVERTED and row[2] is not None}
+    charsets = {column: charset for column, charset in charsets.items() if charset not in KEPT}
+    listed = ", ".join(_of_table(row[0], widened.get(row[0]), converted=row[0] in charsets) for row in wanted)
     conditions = list(extra)
     if config.where is not None:
         conditions.insert(0, _condition(session, target, config))
     return Base(sql=f"SELECT {listed} FROM {target}{_where(conditions)}", what=what, widened=widened, charsets=charsets)
 
 
-def _selected(column: str, kind: str | None, *, converted: bool) -> str:
+def charset_of(collation: str) -> str:
+    """The character set of a collation, by its name."""
+    return collation.split("_", maxsplit=1)[0]
+
+
+def selected(column: str) -> str:
+    """A column of text, made Unicode, in the list of a SELECT."""
+    return f"CONVERT({name(column)} USING utf8mb4) AS {name(column)}"
+
+
+def _of_table(column: str, kind: str | None, *, converted: bool) -> str:
     if converted:
-        # Where the server converts a result by itself, it puts '?' for what has no Unicode, and does not warn.
-        return f"CONVERT({name(column)} USING utf8mb4) AS {name(column)}"
+        return selected(column)
     return name(column) if kind is None else f"{name(column)} {WIDENED[kind].how} AS {name(column)}"
 
 
@@ -103,13 +120,27 @@ def _where(conditions: Sequence[str]) -> str:
 
 def around(base: Base, conditions: Sequence[str]) -> str:
     """The rows of a query that meet ``conditions`` on its columns; their order is the server's choice."""
-    return f"SELECT * FROM (\n{base.sql}\n) AS osiris_rows{_where(conditions)}"
+    return f"SELECT {base.listed} FROM (\n{base.sql}\n) AS osiris_rows{_where(conditions)}"
 
 
-def _fenced(session: Session, sql: str, what: str) -> str:
-    """What to send of ``sql``, which only reads."""
+def in_its_order(base: Base) -> str:
+    """The rows of a query with what is listed around it, in its order."""
+    # The server drops the order of a query within another one, unless it has a LIMIT. It then runs to its end first.
+    return around(attrs.evolve(base, sql=f"{base.sql}\nLIMIT {_ALL}") if base.ordered else base, ())
+
+
+def _is_ordered(query: Query) -> bool:
+    """Whether the rows come in an order that the server would drop if the query stood within another one."""
+    part = query.tree
+    while not part.args.get("order") and not part.args.get("limit") and part.key == "subquery":
+        part = part.this
+    return bool(part.args.get("order")) and not part.args.get("limit")
+
+
+def _fenced(session: Session, sql: str, what: str) -> Query:
+    """``sql``, which only reads."""
     try:
-        return read_only(sql, RULES, also=session.connection.allow_functions).sql
+        return read_only(sql, RULES, also=session.connection.allow_functions)
     except Refused as error:
         hint = "a person may name it in the connection's 'allow_functions'" if "not known" in str(error) else None
         raise DriverError("OSR-MYSQL-021", f"{what} is refused: {error}", hint=hint) from error

@@ -84,7 +84,7 @@ _PLAIN: Final[Mapping[str, Cast]] = {
 STRINGS: Final = frozenset({"VARCHAR", "CHAR", "TINYBLOB", "BLOB", "MEDIUMBLOB", "LONGBLOB"})
 """Text, or bytes where the character set says so."""
 
-_TEXTS: Final = STRINGS | {"JSON", "ENUM", "SET"}
+TEXTS: Final = STRINGS | {"JSON", "ENUM", "SET"}
 
 
 @attrs.frozen(kw_only=True)
@@ -154,7 +154,7 @@ def column_cast(field: Field, policies: Policies, *, was: str | None = None) -> 
         return attrs.evolve(_PLAIN[name], name=field.name)
     if name in STRINGS and field.charset == BINARY:
         return Cast(name=field.name, is_text=False)
-    if name in _TEXTS:
+    if name in TEXTS:
         return Cast(name=field.name)
     raise _unreadable(field, name)
 

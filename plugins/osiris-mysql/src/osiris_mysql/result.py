@@ -32,6 +32,8 @@ _CUT: Final = {1260, 1301}
 _SHOWN: Final = 80
 """Bytes of a cell that a message shows, the printable ones as they are: those from the first to the last here."""
 _FIRST_SHOWN, _LAST_SHOWN = 0x20, 0x7E
+READ_BYTES: Final = "correct the text, or read its bytes by a query: CAST(… AS BINARY) AS name"
+"""What to do about text that has no Unicode."""
 _NO_UNICODE: Final = re.compile(
     r"Invalid '?(\w+)'? character|Cannot convert .*?'?(\w+)'? (?:character .*)?to '?utf8mb4\b"
 )
@@ -169,7 +171,7 @@ def _without_unicode(charset: str, message: str, what: str, charsets: Mapping[st
     return DriverError(
         "OSR-MYSQL-023",
         f"{what}: {place}{message}",
-        hint="correct the text, or read its bytes by a query: CAST(… AS BINARY) AS name",
+        hint=READ_BYTES,
     )
 
 

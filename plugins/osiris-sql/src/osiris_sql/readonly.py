@@ -54,6 +54,9 @@ _BEFORE_QUERY: Final = frozenset({"any", "some", "lateral"})
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _FIRST: Final = frozenset({"select", "with", "values", "("})
 
+_WORD: Final = r"A-Za-z0-9_\x80-\U0010ffff"
+"""What names are made of for the servers, which take every character beyond ASCII for a letter."""
+
 _MYSQL: Final = re.compile(
     r"(?P<keep>'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\"|`(?:[^`]|``)*`)"
     r"|(?P<line>--(?=[ \t\r\n]|\Z)[^\n]*|\#[^\n]*)"
@@ -62,13 +65,14 @@ _MYSQL: Final = re.compile(
     re.DOTALL,
 )
 _POSTGRES: Final = re.compile(
-    r"(?P<keep>(?<![\w$])[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\""
-    r"|(?<![\w$])\$(?P<tag>(?:[^\W\d]\w*)?)\$.*?\$(?P=tag)\$)"
+    rf"(?P<keep>(?P<escaped>(?<![{_WORD}$])[eE]'(?:[^'\\]|\\.|'')*')|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\""
+    rf"|(?<![{_WORD}$])\$(?P<tag>(?:(?![0-9])[{_WORD}]+)?)\$.*?\$(?P=tag)\$)"
     r"|(?P<line>--[^\n\r]*)|(?P<nested>/\*)|(?P<open>['\"])",
     re.DOTALL,
 )
 _WHERE: Final = re.compile(r"Line \d+, Col: \d+")
 _DUMP: Final = re.compile(r"\s*(?:for|but got)?\s*<(?:class '|Token )")
+_CONTINUED: Final = re.compile(r"(?:\s|--[^\n\r]*|/\*.*?\*/)*'", re.DOTALL)
 _NESTING: Final = re.compile(r"/\*|\*/")
 
 
@@ -171,10 +175,27 @@ def without_comments(sql: str, dialect: str) -> str:
             raise Refused("'--' begins a comment only before a space; write '- -' for two minus signs")
         if groups["open"]:
             raise Refused(f"a {match.group()} is not closed")
+        if groups.get("escaped"):
+            _refuse_continued(sql, match.end())
+        _refuse_spaces(sql[at : match.start()])
         keep = bool(groups["keep"])
         pieces += (sql[at : match.end() if keep else match.start()], "" if keep else " ")
         at = _nested_end(sql, match.end()) if groups.get("nested") else match.end()
+    _refuse_spaces(sql[at:])
     return "".join((*pieces, sql[at:]))
+
+
+def _refuse_spaces(text: str) -> None:
+    """Refuse, outside of strings, what is a space to the parser and a letter to the servers."""
+    for character in text:
+        if character > "\x7f" and character.isspace():
+            raise Refused(f"it holds the character U+{ord(character):04X}, which is no space to the server")
+
+
+def _refuse_continued(sql: str, at: int) -> None:
+    """Refuse a string that goes on in the next line, in which PostgreSQL still takes backslashes for escapes."""
+    if (found := _CONTINUED.match(sql, at)) is not None and "\n" in found.group().replace("\r", "\n"):
+        raise Refused("it has a string E'…' that goes on in another line")
 
 
 def _nested_end(sql: str, at: int) -> int:

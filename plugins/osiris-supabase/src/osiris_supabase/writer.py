@@ -55,17 +55,14 @@ class WriterDriver:
         return receipt
 
     def publish(self, stage: Stage, receipts: Sequence[Receipt]) -> Report:
-        """Make the staged rows visible; a table that the database has made for them is then known to both ways in."""
+        """Make the staged rows visible; what the database has made for them is then known to both ways in."""
         report: Report = self._writer.publish(stage, receipts)
-        state = stage.state
-        if (
-            state.ctx.connection.dsn is not None
-            and state.ctx.connection.url is not None
-            and report.details.get("created")
-        ):
-            from osiris_supabase.rest.awaiting import await_table
+        state, made = stage.state, report.details
+        connection = state.ctx.connection
+        if connection.dsn is not None and connection.url is not None and (made.get("created") or made.get("added")):
+            from osiris_supabase.rest.awaiting import await_made
 
-            await_table(state.ctx, state.place.schema, state.place.table)
+            await_made(state.ctx, state.place.schema, state.place.table, made.get("added", ()))
         return report
 
     def abort(self, stage: Stage) -> None:

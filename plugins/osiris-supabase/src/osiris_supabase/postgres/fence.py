@@ -1,9 +1,9 @@
 """The fences around SQL that a pipeline brings: it reads, and does nothing else.
 
 1. It is one statement of a kind that reads (:mod:`osiris_sql.readonly`), and goes to the server without its comments.
-2. It runs no function that may do more than compute (:mod:`osiris_supabase.postgres.acting`), be it called, an
-   operator's, a cast's or a domain's; nor one that runs SQL given as text. The words are looked up in the server's own
-   catalogue, whatever schema they are in.
+2. It runs no function that may do more than compute (:mod:`osiris_supabase.postgres.acting`), be it called, read like a
+   column, an operator's, a cast's or a domain's; nor one that runs SQL given as text. The words are looked up in the
+   server's own catalogue, whatever schema they are in.
 3. The server parses it as one statement with columns and without open parameters.
 4. It runs within ``COPY (…) TO STDOUT`` in a read-only transaction of a session opened for it, with a timeout.
 """
@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Final
+
+from sqlglot import exp
 
 from osiris_core.api import DriverError
 from osiris_sql.readonly import Query, Refused, Rules, check_condition, read_only
@@ -33,13 +35,23 @@ _REFUSED: Final = re.compile(
 _SECRET: Final = frozenset(
     {"pg_authid", "pg_shadow", "pg_user_mapping", "pg_user_mappings", "pg_subscription", "pg_largeobject"}
     | {"pg_hba_file_rules", "pg_ident_file_mappings", "pg_file_settings", "pg_settings", "decrypted_secrets"}
+    | {"_pg_user_mappings", "user_mapping_options", "pg_stat_wal_receiver"}
+    | {"pg_db_role_setting", "pg_roles", "pg_user"}
 )
-"""Relations that hold passwords, keys, or the server's files."""
+"""Relations that hold passwords, keys, the server's files, or settings, in which Supabase keeps keys as well."""
 
 _RULES: Final = Rules(dialect="postgres", denied=frozenset(), qualified=True)
 
 _UNICODE: Final = re.compile(r"""[uU]&["']""")
-_OPENING: Final = re.compile(r"(?<![A-Za-z0-9_$])(?P<name>[A-Za-z_\u0080-\U0010ffff][\w$]*|\"(?:[^\"]|\"\")*\")\s*\(")
+_NAME: Final = r"(?:(?<![\w$\u0080-\U0010ffff])[A-Za-z_\u0080-\U0010ffff][\w$\u0080-\U0010ffff]*|\"(?:[^\"]|\"\")*\")"
+_OPENING: Final = re.compile(rf"({_NAME})\s*\(")
+_DOTTED: Final = re.compile(rf"(?P<head>[)\]]|{_NAME})(?P<names>(?:\s*\.\s*{_NAME})+)")
+_NAMES: Final = re.compile(_NAME)
+_VALUES: Final = frozenset(
+    {"current_catalog", "current_date", "current_role", "current_schema", "current_time", "current_timestamp"}
+    | {"current_user", "localtime", "localtimestamp", "session_user", "system_user", "user"}
+)
+"""Functions that are called without parentheses, also where a table may stand."""
 
 
 def check_text(sql: str, what: str) -> Query:
@@ -50,7 +62,9 @@ def check_text(sql: str, what: str) -> Query:
         query = read_only(sql, _RULES)
     except Refused as refused:
         raise _refusal(what, str(refused)) from None
-    secret = sorted(_identifiers(query) & _SECRET)
+    # Of the text itself, strings included, as well: see check_functions.
+    texts = {_unquoted(name).lower() for name in _NAMES.findall(query.sql)}
+    secret = sorted((_identifiers(query) | texts) & _SECRET)
     if secret:
         raise _refusal(what, f"it names '{secret[0]}', which holds what no pipeline needs")
     return query
@@ -69,7 +83,8 @@ def check_functions(session: Session, query: Query, allowed: Collection[str], wh
     functions that a person let through on the connection.
     """
     # Also from the text itself, strings included: should the two readings differ, both are looked up.
-    texts = frozenset(name.strip('"').replace('""', '"') for name in _OPENING.findall(query.sql))
+    texts = frozenset(map(_unquoted, _OPENING.findall(query.sql)))
+    texts |= _read_like_columns(query)
     called = frozenset(name.rpartition(".")[2] for name in query.calls) | texts | {name.lower() for name in texts}
     if "operator" in called:
         raise _refusal(what, "it has an operator with its schema, OPERATOR(…)")
@@ -80,6 +95,36 @@ def check_functions(session: Session, query: Query, allowed: Collection[str], wh
     if found:
         hint = "a person may name the function in the connection's 'allow_functions'" if found[0].allowable else None
         raise DriverError("OSR-PG-026", f"{what} {found[0].does}, which may do more than compute", hint=hint)
+
+
+def _read_like_columns(query: Query) -> frozenset[str]:
+    """Names that may call a function with one value: ``(value).name``, ``values[1].name``, and ``f.name`` where ``f``
+    is a function among the tables. Of a table or query, ``t.name`` takes a whole row: see :func:`acting`.
+    """
+    rows: set[str] = set()
+    others: set[str] = set()
+    for node in query.tree.walk():
+        if isinstance(node, (exp.Table, exp.Subquery, exp.CTE, exp.Values, exp.UDTF)):
+            name = node.alias_or_name.lower()
+            (rows if _has_rows(node) else others).add(name)
+    found: set[str] = set()
+    for match in _DOTTED.finditer(query.sql):
+        names = [_unquoted(name) for name in _NAMES.findall(match["names"])]
+        head = _unquoted(match["head"]).lower()
+        if match["head"] in ")]" or (len(names) == 1 and (head in others or head not in rows)):
+            found.update(names)
+    return frozenset(found)
+
+
+def _has_rows(node: exp.Expr) -> bool:
+    """Whether what stands among the tables has rows, even where it is a function that has values."""
+    if isinstance(node, exp.Table):
+        return isinstance(node.this, exp.Identifier) and (node.this.quoted or node.name.lower() not in _VALUES)
+    return isinstance(node, (exp.Subquery, exp.CTE, exp.Values))
+
+
+def _unquoted(name: str) -> str:
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name
 
 
 def check_shape(session: Session, query: Query, what: str) -> None:

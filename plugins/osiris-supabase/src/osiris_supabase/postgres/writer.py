@@ -217,6 +217,8 @@ def _transaction(state: WriteState) -> Load:
 
 def _report(state: WriteState, load: Load, inserted: int, updated: int, deleted: int) -> Report:
     details: dict[str, Any] = {"mode": state.config.mode, "created": load.plan.create}
+    if load.plan.added:
+        details["added"] = [column.name for column in load.plan.added]
     if load.dropped:
         details["duplicates_dropped"] = load.dropped
     rows = sum(receipt.rows for receipt in state.parts.values()) - load.dropped

@@ -125,6 +125,10 @@ class RestClient:
         headers = {"Prefer": prefer, "Content-Type": "application/json"}
         return self._request("POST", table_path(table), params, headers=headers, body=body, lag=SCHEMA_LAG)
 
+    def pause(self, attempt: int) -> None:
+        """Wait as between two requests that a schema cache lags behind."""
+        self._wait(attempt, None, _LAG_PAUSE)
+
     def _request(
         self,
         method: str,

@@ -12,6 +12,7 @@ import duckdb
 from arro3.core import Schema, Table
 
 from osiris_core.api import DriverError, InvalidInput, quote_identifier
+from osiris_supabase.postgres.texts import text_guards
 from osiris_supabase.rest.types import written
 
 if TYPE_CHECKING:
@@ -192,21 +193,19 @@ class Staging:
         return f"{line} AS line, hash({listed}) AS hashed, {keys}"
 
     def _refuse_values(self, cursor: Any) -> None:
-        """Refuse what no PostgreSQL text holds, and what is no JSON where JSON goes."""
+        """Refuse what no PostgreSQL text holds or its type would drop, and what is no JSON where JSON goes."""
         tests: list[tuple[Column, str, str]] = []
         for ours, theirs in self._pairs:
             name = quote_identifier(ours.name)
             if str(ours.type) in ("VARCHAR", "JSON"):
-                tests.append((ours, f"contains({name}, chr(0))", "a NUL character, which PostgreSQL cannot hold"))
+                tests += [(ours, guard.bad, guard.why) for guard in text_guards(ours.name, str(theirs.type))]
             if theirs.name in self._key and theirs.type == "numeric" and str(ours.type) == "VARCHAR":
                 bad = f"NOT regexp_full_match({name}, {_literal(_NUMBER)})"
-                tests.append((ours, bad, "a key that is no number in plain digits"))
+                tests.append((ours, bad, "is no number in plain digits, which a key has to be"))
             if str(theirs.type) in ("json", "jsonb"):
-                tests.append(
-                    (ours, f"NOT json_valid({name})", f"text that is no JSON, for a column of type {theirs.type}")
-                )
+                tests.append((ours, f"NOT json_valid({name})", f"is no JSON, for a column of type {theirs.type}"))
                 null = f"regexp_full_match({name}, '\\s*null\\s*')"
-                tests.append((ours, null, "the JSON value null, which a request cannot tell from NULL"))
+                tests.append((ours, null, "is the JSON value null, which a request cannot tell from NULL"))
         if not tests:
             return
         counts = cursor.execute(
@@ -214,7 +213,7 @@ class Staging:
         ).fetchall()[0]
         for count, (column, _, why) in zip(counts, tests, strict=True):
             if count:
-                raise DriverError("OSR-SUPA-117", f"'{self._target}': column '{column.name}' holds {why}")
+                raise DriverError("OSR-SUPA-117", f"'{self._target}': a value of column '{column.name}' {why}")
 
     def _run(self, sql: str) -> list[Any]:
         try:

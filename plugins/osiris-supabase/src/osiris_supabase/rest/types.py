@@ -6,6 +6,7 @@ API does not say how many digits a ``numeric`` has, so one is read as text, whic
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from osiris_sql.casting import Cast
@@ -78,6 +79,11 @@ _HELD: Final = {
 }
 _CLOSED: Final = frozenset(_HELD) | frozenset(_HELD_INTEGERS)
 _TEXTS: Final = ("VARCHAR", "UUID", "JSON")
+_DROPS: Final = re.compile(
+    r'(money|name|"char"|tsvector|tsquery|point|line|lseg|box|path|polygon|circle)(\[\])?'
+    r"|(real|double precision|character|interval|oid|time with(out)? time zone)\[\]"
+)
+"""Types that read a text and drop a part of it without a word; of others see ``postgres.texts``."""
 
 
 def holds(source: Any, target: Any) -> bool:
@@ -86,8 +92,10 @@ def holds(source: Any, target: Any) -> bool:
     if target in _HELD_INTEGERS and kind in _INTEGERS:
         return _INTEGERS[kind] <= _HELD_INTEGERS[target]
     base = kind.partition("(")[0]
+    if target in _HELD:
+        return base in _HELD[target]
     # Any other type reads its own text form, and refuses what is none.
-    return base in _HELD[target] if target in _HELD else target not in _CLOSED and base in _TEXTS
+    return target not in _CLOSED and _DROPS.fullmatch(target) is None and base in _TEXTS
 
 
 def written(kind: str, name: str, *, target: str) -> str | None:
@@ -99,6 +107,8 @@ def written(kind: str, name: str, *, target: str) -> str | None:
         return f"to_json(replace(CAST({name} AS VARCHAR), ' (BC)', ' BC'))"
     if base == "BLOB":
         return f"to_json('\\x' || lower(hex({name})))"
+    if base == "FLOAT" and target == "double precision":
+        name = f"{name}::DOUBLE"  # the digits of a real are too few for the same number as a double
     if base in _INTEGERS or base in _PLAIN:
         return f"to_json(CAST({name} AS VARCHAR))"
     return None

@@ -1,0 +1,1 @@
+"""How good the conversation is: suites of wishes whose right answers are known."""

@@ -1,0 +1,171 @@
+"""One call over HTTP: a client of its own, three time limits, one kind of error, and the terminal marker demanded.
+
+The SDKs let a read time out by one number only, end a cut stream without a word and let exceptions of the HTTP client
+through. Around each call stands therefore: a client that is closed with it, sends the one key that belongs to it and
+follows nowhere; a watch that ends the connection when no piece comes in time; and a reader that passes on events until
+``Done``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+
+from osiris_core.api import llm
+from osiris_llm.failure import broke_off, failure, is_loading, said_by, unusable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from types import TracebackType
+
+    import httpx2
+
+    from osiris_llm.route import Route
+
+T = TypeVar("T")
+
+_DOORS: Final = ("authorization", "x-api-key", "api-key", "x-goog-api-key", "openai-organization", "openai-project")
+"""Headers that an SDK may fill from variables of the process; only the route's own is let through."""
+
+ASKING: Final = llm.Timeouts(connect=5.0, first=30.0, between=30.0)
+"""For calls that no conversation waits for: listing models."""
+
+
+class Exchange:
+    """A call: ``client`` is for the SDK, ``pieces`` stands around what the SDK yields."""
+
+    def __init__(self, route: Route, timeouts: llm.Timeouts) -> None:
+        self.route = route
+        self.expired = False
+        self.phase = "answer"
+        self._key = route.key()
+        self._timeouts = timeouts
+        self._socket: Any = None
+        self._deadline: float | None = None
+        self._ended = False
+        self._changed = threading.Condition()
+        self._client: httpx2.Client | None = None
+
+    @property
+    def key(self) -> str:
+        """The key, empty where none is sent."""
+        return self._key.reveal() if self._key else ""
+
+    @property
+    def client(self) -> httpx2.Client:
+        """The HTTP client of this call."""
+        if self._client is None:
+            import httpx2
+
+            limits = self._timeouts
+            self._client = httpx2.Client(
+                timeout=httpx2.Timeout(limits.first, connect=limits.connect, pool=limits.connect),
+                event_hooks={"request": [self._sending], "response": [self._answering]},
+                follow_redirects=False,
+            )
+        return self._client
+
+    def pieces(self, stream: Iterable[T]) -> Iterator[T]:
+        """What ``stream`` yields, each piece in its time."""
+        iterator, wait = iter(stream), self._timeouts.first
+        while True:
+            self._expect(wait)
+            try:
+                piece = next(iterator)
+            except StopIteration:
+                return
+            finally:
+                self._expect(None)
+            self.phase, wait = "next piece", self._timeouts.between
+            yield piece
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+        if self._client is not None:
+            self._client.close()
+
+    def _sending(self, request: httpx2.Request) -> None:
+        for name in _DOORS:
+            request.headers.pop(name, None)
+        if self._key is not None:
+            request.headers[self.route.header] = f"{self.route.prefix}{self._key.reveal()}"
+
+    def _answering(self, response: httpx2.Response) -> None:
+        """The headers have come: from now on the watch keeps time, to each piece its own."""
+        stream = response.extensions.get("network_stream")
+        if response.is_success and stream is not None:
+            self._socket = stream.get_extra_info("socket")
+        longest = max(self._timeouts.first, self._timeouts.between)
+        response.request.extensions["timeout"]["read"] = longest * 2
+        if self._socket is not None:
+            self._expect(self._timeouts.first)
+            threading.Thread(target=self._watch, name="osiris-llm-watch", daemon=True).start()
+
+    def _expect(self, seconds: float | None) -> None:
+        with self._changed:
+            self._deadline = None if seconds is None else time.monotonic() + seconds
+            self._changed.notify_all()
+
+    def _watch(self) -> None:
+        with self._changed:
+            while not self._ended:
+                left = None if self._deadline is None else self._deadline - time.monotonic()
+                if left is not None and left <= 0:
+                    self.expired = True
+                    # Past the TLS layer, whose own shutdown would pull its state from under the thread that reads.
+                    with contextlib.suppress(OSError):
+                        socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+                    return
+                self._changed.wait(left)
+
+
+def exchanged(
+    route: Route, timeouts: llm.Timeouts, speak: Callable[[Exchange], Iterator[llm.Event]]
+) -> Iterator[llm.Event]:
+    """The events of a call that ``speak`` makes; ends with Done, or raises LLMError."""
+    with Exchange(route, timeouts) as exchange:
+        heard = False
+        try:
+            for event in speak(exchange):
+                if isinstance(event, llm.Done):
+                    if event.stop == "end" and not heard:
+                        raise unusable(route, "the reply is empty")
+                    yield event
+                    return
+                if isinstance(event, llm.Text):
+                    if not event.text:
+                        continue
+                    heard = True
+                yield event
+        except llm.LLMError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever an SDK raises becomes an LLMError
+            said = said_by(error)
+            if said is not None and is_loading(said):
+                yield llm.Notice(f"{route.provider}: the server is still loading its model")
+            # Not chained: what the SDK says may hold what it was told, the key among it.
+            raise failure(error, route, heard=heard, expired=exchange.expired, phase=exchange.phase) from None
+        if exchange.expired:
+            raise failure(TimeoutError(), route, heard=heard, expired=True, phase=exchange.phase)
+        raise broke_off(route)
+
+
+def asked(route: Route, ask: Callable[[Exchange], T]) -> T:
+    """The result of a call that answers at once."""
+    with Exchange(route, ASKING) as exchange:
+        try:
+            return ask(exchange)
+        except llm.LLMError:
+            raise
+        except Exception as error:  # noqa: BLE001 - as above
+            raise failure(error, route, heard=False, expired=exchange.expired) from None

@@ -21,7 +21,10 @@ def project(folder, server):
     """The flights with a connection to their files, and the scripted model chosen."""
     folder.mkdir()
     (folder / "data").symlink_to(DATA)
-    llm = {"provider": "openai_compatible", "providers": {"openai_compatible": {"base_url": server.openai, "model": "test-model"}}}
+    llm = {
+        "provider": "openai_compatible",
+        "providers": {"openai_compatible": {"base_url": server.openai, "model": "test-model"}},
+    }
     (folder / "osiris.yaml").write_text(yaml.safe_dump({"run": {"jobs": 1}, "llm": llm}))
     (folder / "osiris_connections.yaml").write_text(
         "connections:\n  filesystem:\n    data: {root: data, writable: false}\n"
@@ -30,14 +33,24 @@ def project(folder, server):
 
 
 def variables(**more):
-    kept = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS", "LINES", "VISUAL", "EDITOR")}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("NO_COLOR", "COLUMNS", "LINES", "VISUAL", "EDITOR")
+    }
     return {**kept, "LANG": "C.UTF-8", "TERM": "xterm-256color", **more}
 
 
 def piped(folder, text, *arguments, **more):
     """The whole conversation that ``text`` is."""
     return subprocess.run(
-        [*COMMAND, *arguments], cwd=folder, input=text, capture_output=True, text=True, timeout=120, env=variables(**more)
+        [*COMMAND, *arguments],
+        cwd=folder,
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=variables(**more),
     )
 
 
@@ -50,7 +63,7 @@ class Terminal:
         self.raw = ""
         self.child = pexpect.spawn(
             command[0], [*command[1:], *arguments], cwd=folder, env=variables(**more), encoding="utf-8",
-            dimensions=(ROWS, COLUMNS), timeout=120,
+            dimensions=(ROWS, COLUMNS), timeout=60,
         )  # fmt: skip
         self.child.delaybeforesend = None
         self.child.logfile_read = self
@@ -66,6 +79,11 @@ class Terminal:
         """Until these have been written, in this order."""
         for one in patterns:
             self.child.expect(one)
+
+    def see(self, pattern):
+        """Until this is on the screen: the editor draws what is new only, so that a word may come in parts."""
+        while not re.search(pattern, "\n".join(self.screen.display)):
+            self.child.expect(r"[\s\S]")
 
     def ready(self, state):
         """Until the prompt with the status line of ``state`` is there."""

@@ -126,7 +126,7 @@ def test_how_to_leave(terminal):
     one = terminal()
     one.ready("INIT")
     one.type("half a sentence")
-    one.wait("half a sentence")
+    one.see("osiris> half a sentence")
     one.type("\x03")  # clears the line
     one.type("\x03")
     one.wait("Ctrl-D or /quit leaves")
@@ -149,14 +149,23 @@ def test_completion(terminal, server):
     one = terminal("flights per carrier")
     one.ready("APPROVAL")
     one.type("/des")
-    one.wait("Show a table's columns")
-    one.type("cribe pl\t")
-    one.wait("planes.parquet")
+    one.see("/describe +Show a table's columns")
+    one.type("cribe pl")
+    one.see("(?m)^ +planes.parquet")  # the menu
+    one.type("\t")
+    one.see("osiris> /describe planes.parquet")
     one.type("\r")
     one.wait("manufacturer")
     one.ready("APPROVAL")
-    one.type("/sql \t")
-    one.wait("result")
+    one.type("/sql ")
+    one.see("(?m)^ +result")
+    one.type("\t")
+    one.see("osiris> /sql result")
+    one.type("\x03")
+    one.type("/tables ")
+    one.see("(?m)^ +@filesystem.data")
+    one.type("\t")
+    one.see("osiris> /tables @filesystem.data")
 
 
 def test_history_is_kept_without_secrets(terminal, flights):
@@ -175,7 +184,7 @@ def test_history_is_kept_without_secrets(terminal, flights):
     again = terminal()
     again.ready("INIT")
     again.type("\x1b[A")
-    again.wait("/tables")
+    again.see("osiris> /tables postgres://ann:")
 
 
 def test_a_conversation_is_resumed(terminal, server):
@@ -243,6 +252,15 @@ def test_the_prompt_comes_before_anything_heavy(flights, tmp_path):
     one.child.close()
     modules = set(found.read_text().split("\n"))
     assert "prompt_toolkit" in modules
-    heavy = {"openai", "anthropic", "google.genai", "polars", "pandas", "numpy", "pyarrow", "rich.syntax", "pygments.lexers.sql"}
+    heavy = {
+        "openai",
+        "anthropic",
+        "google.genai",
+        "polars",
+        "pandas",
+        "numpy",
+        "pyarrow",
+        "rich.syntax",
+        "pygments.lexers.sql",
+    }
     assert not modules & heavy
-    print(len(modules), sorted(modules & {"duckdb", "sqlglot", "arro3", "rich"}))

@@ -96,7 +96,14 @@ def test_a_preview_changes_nothing(flights, server):
     server.say(intent(), plan(CARRIERS))
     done = piped(flights, "flights per carrier\n/preview\n/quit\n")
     assert "carrier VARCHAR\tn BIGINT\n9E\t18460\n" in done.stdout
-    assert {path.name for path in flights.iterdir()} == {".osiris", "data", "logs", "osiris.yaml", "osiris_connections.yaml", "output"}
+    assert {path.name for path in flights.iterdir()} == {
+        ".osiris",
+        "data",
+        "logs",
+        "osiris.yaml",
+        "osiris_connections.yaml",
+        "output",
+    }
     assert [path.name for path in (flights / "output").iterdir()] == ["cities.yaml"]
     assert all(path.name.startswith("chat_") or path.name.startswith(".") for path in (flights / "logs").iterdir())
 

@@ -88,8 +88,13 @@ class EditedLines:
         from prompt_toolkit.output.vt100 import Vt100_Output
         from prompt_toolkit.styles import Style
 
-        output = Vt100_Output.from_pty(stream, term=os.environ.get("TERM"))
-        # A terminal's answer that comes late would be read as typed.
+        class Output(Vt100_Output):
+            """Draws below the cursor without asking where that is: an answer that comes late would be read as typed."""
+
+            def get_rows_below_cursor_position(self) -> int:
+                return 1
+
+        output = Output.from_pty(stream, term=os.environ.get("TERM"))
         output.enable_cpr = False
         plain = bool(os.environ.get("NO_COLOR"))
         style = Style([("bottom-toolbar", "noreverse" if plain else "noreverse fg:ansibrightblack")])

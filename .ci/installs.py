@@ -22,6 +22,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 LIMITS: Final = {
     "osiris-core": 120.0,
     "osiris-filesystem": 140.0,
+    "osiris-llm": 125.0,
     "osiris-mysql": 220.0,
     "osiris-supabase": 240.0,
 }
@@ -73,7 +74,7 @@ def megabytes(folder: Path) -> float:
 
 
 def exercise(commands: Path, plugin: str, scratch: Path) -> int:
-    """Use what was installed as its user would; the number of components found."""
+    """Use what was installed as its user would; the number of components, or of providers of models, found."""
     # Nothing of the calling environment's Osiris may be what makes it work.
     clean = {
         key: value for key, value in os.environ.items() if not key.startswith(("OSIRIS_", "PYTHON", "VIRTUAL_ENV"))
@@ -87,7 +88,11 @@ def exercise(commands: Path, plugin: str, scratch: Path) -> int:
     found = osiris("components", "list")
     listed = found["components"] if isinstance(found, dict) else found
     names = [component["name"] for component in listed]
-    if not any(name.startswith(f"{plugin}.") for name in names):
+    if plugin == "llm":  # it brings providers of models, and its SDKs are extras
+        names = [provider["provider"] for provider in osiris("llm", "list")["providers"]]
+        if "replay" not in names:
+            sys.exit(f"no provider of models among {names}")
+    elif not any(name.startswith(f"{plugin}.") for name in names):
         sys.exit(f"no component of '{plugin}' among {names}")
     run(commands / "osiris", "init", cwd=scratch, env=clean)
     for pipeline in sorted((scratch / "pipelines").glob("*.yaml")):
@@ -122,7 +127,7 @@ def main() -> None:
             plugin = "duckdb" if folder == ROOT else distribution.removeprefix("osiris-")
             components = exercise(commands, plugin, scratch)
             limit = LIMITS[distribution]
-            said = f"{size:.1f} MB installed with the core (limit {limit:.0f}), {components} components"
+            said = f"{size:.1f} MB installed with the core (limit {limit:.0f}), {components} components or providers"
             print(f"{wheel.name}: {said}", flush=True)
             if size > limit:
                 sys.exit(f"{distribution} is too large")

@@ -389,7 +389,6 @@ MODELS = (
     ErrorEntry("OSR-LLM-011", "the service cannot be reached", "check `base_url`, the network, and that it runs"),
     ErrorEntry("OSR-LLM-012", "the service did not answer in time", "try again, or use a faster model"),
     ErrorEntry("OSR-LLM-013", "the reply broke off", "try again"),
-    ErrorEntry("OSR-LLM-014", "the model refused to answer", "say it in other words, or use another model"),
     ErrorEntry("OSR-LLM-015", "the model called a tool that nobody offered", "try again, or use another model"),
     ErrorEntry("OSR-LLM-016", "the reply cannot be used", "try again, or use another model"),
     ErrorEntry(
@@ -397,6 +396,7 @@ MODELS = (
         "a key would be sent without encryption",
         "use https, or set allow_insecure: true for a network you trust",
     ),
+    ErrorEntry("OSR-LLM-018", "the local model cannot be used", "check the path of the GGUF file and the memory"),
     ErrorEntry("OSR-LLM-019", "the replay has no such call", "record the conversation again"),
     ErrorEntry("OSR-LLM-020", "the recording cannot be read", "check its path; each line is one recorded call"),
     ErrorEntry("OSR-LLM-021", "no provider is chosen", "set llm.provider, or use --provider; see `osiris llm list`"),

@@ -30,6 +30,9 @@ def page() -> str:
     parts += ["## Connections", "What a connection of each family takes in `osiris_connections.yaml`."]
     for family in registry().connections():
         parts += _connection(family)
+    parts += ["## Providers of models", "What each takes in `osiris.yaml`, under its name in `llm.providers`."]
+    for provider in registry().llm_providers():
+        parts += [f"### {provider.name}", prose(provider.summary), fields(provider.config)]
     return "\n\n".join(part.strip() for part in parts if part.strip())
 
 

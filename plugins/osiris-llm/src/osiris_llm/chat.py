@@ -25,6 +25,7 @@ MODES: Final[tuple[Mode, ...]] = ("json_schema", "json_object_schema", "json_obj
 
 _FENCED: Final = re.compile(r"\s*```[a-zA-Z]*\n(?P<inside>.*?)\n?```\s*\Z", re.DOTALL)
 _FORM: Final = re.compile(r"response_format|json_schema|json_object", re.IGNORECASE)
+_SCHEMA_FAULT: Final = re.compile(r"invalid schema", re.IGNORECASE)
 _USAGE: Final = re.compile(r"stream_options|include_usage", re.IGNORECASE)
 _TOKENS: Final = re.compile(r"max_completion_tokens|max_tokens", re.IGNORECASE)
 _UNKNOWN: Final = re.compile(r"unsupported|not supported|unrecognized|unknown|extra|instead|permitted", re.IGNORECASE)
@@ -54,7 +55,9 @@ class Dialect:
         if error.status not in (400, 422, 500):
             return None
         said = error.message
-        if request.schema is not None and any_mode and self.mode != MODES[-1] and _FORM.search(said):
+        # A mode is given up when the server does not know it, not when it knows it and finds fault with the schema.
+        refuses = _FORM.search(said) and not _SCHEMA_FAULT.search(said)
+        if request.schema is not None and any_mode and self.mode != MODES[-1] and refuses:
             lower = MODES[MODES.index(self.mode) + 1]
             return attrs.evolve(self, mode=lower), f"the server takes no {self.mode}; asking by {lower}"
         if self.usage and _USAGE.search(said):

@@ -31,6 +31,7 @@ def checkup(
     extra: str,
     key: Callable[[], object],
     wanted: Sequence[str] = (),
+    last_day: str | None = None,
 ) -> llm.ProviderHealth:
     """The checks, each made where the one before allows it. ``key`` raises LLMError where the key will not do;
     ``wanted`` names its variables.
@@ -41,7 +42,7 @@ def checkup(
     if all(held for _, held, _ in checks):
         listed: list[str] = []
         checks.append(_held("service", lambda: _service(provider, listed)))
-        checks.append(_model(model, listed))
+        checks.append(_model(model, listed, last_day))
         # A service may answer and not list; one that cannot be reached is not asked again.
         if checks[2][1] or listed:
             checks.append(_held("json", lambda: _json(provider, model)))
@@ -75,10 +76,11 @@ def _service(provider: llm.LLMProvider, listed: list[str]) -> str:
     return f"it lists {len(listed)} {'model' if len(listed) == 1 else 'models'}"
 
 
-def _model(model: str, listed: list[str]) -> Check:
+def _model(model: str, listed: list[str], last_day: str | None) -> Check:
+    note = f"; the service switches it off on {last_day}" if last_day else ""
     if model in listed:
-        return "model", True, f"'{model}' is there"
-    return "model", None, f"'{model}' is not in the service's list"
+        return "model", True, f"'{model}' is there{note}"
+    return "model", None, f"'{model}' is not in the service's list{note}"
 
 
 def _json(provider: llm.LLMProvider, model: str) -> str:

@@ -15,6 +15,76 @@ JsonMode = Literal["auto", "json_schema", "json_object_schema", "json_object", "
 
 
 @config
+class OpenAIConfig:
+    """OpenAI"""
+
+    model: str | None = field(
+        default=None, doc="The model. Unset: the one that the plugin ships as default.", pattern=_NAME
+    )
+    api_key_env: str = field(
+        default="OPENAI_API_KEY", doc="The name of the variable that holds the key.", pattern=_VARIABLE
+    )
+    base_url: str = field(default="https://api.openai.com/v1", doc="The address of the service.", pattern=_NAME)
+    max_output_tokens: int | None = field(
+        default=None, minimum=16, doc="The most tokens a reply may take. Unset: what the conversation asks for."
+    )
+    allow_insecure: bool = field(default=False, doc="Whether the key may be sent without TLS to another machine.")
+
+    def check(self) -> Iterable[Problem]:
+        """A usable address."""
+        return address_problems(self.base_url)
+
+
+@config
+class AnthropicConfig:
+    """Anthropic"""
+
+    model: str | None = field(
+        default=None, doc="The model. Unset: the one that the plugin ships as default.", pattern=_NAME
+    )
+    api_key_env: str = field(
+        default="ANTHROPIC_API_KEY", doc="The name of the variable that holds the key.", pattern=_VARIABLE
+    )
+    base_url: str = field(default="https://api.anthropic.com", doc="The address of the service.", pattern=_NAME)
+    max_output_tokens: int | None = field(
+        default=None, minimum=16, doc="The most tokens a reply may take. Unset: what the conversation asks for."
+    )
+    allow_insecure: bool = field(default=False, doc="Whether the key may be sent without TLS to another machine.")
+
+    def check(self) -> Iterable[Problem]:
+        """A usable address."""
+        return address_problems(self.base_url)
+
+
+@config
+class GeminiConfig:
+    """Gemini"""
+
+    model: str | None = field(
+        default=None, doc="The model. Unset: the one that the plugin ships as default.", pattern=_NAME
+    )
+    api_key_env: str | None = field(
+        default=None,
+        doc="The name of the variable that holds the key. Unset: GOOGLE_API_KEY, else GEMINI_API_KEY.",
+        pattern=_VARIABLE,
+    )
+    base_url: str = field(
+        default="https://generativelanguage.googleapis.com", doc="The address of the service.", pattern=_NAME
+    )
+    api_version: Literal["v1", "v1beta"] = field(
+        default="v1", doc="The version of the service's interface; `v1beta` also knows the aliases `gemini-…-latest`."
+    )
+    max_output_tokens: int | None = field(
+        default=None, minimum=16, doc="The most tokens a reply may take. Unset: what the conversation asks for."
+    )
+    allow_insecure: bool = field(default=False, doc="Whether the key may be sent without TLS to another machine.")
+
+    def check(self) -> Iterable[Problem]:
+        """A usable address."""
+        return address_problems(self.base_url)
+
+
+@config
 class CompatibleConfig:
     """A server that speaks OpenAI's Chat Completions"""
 
@@ -40,6 +110,28 @@ class CompatibleConfig:
     def check(self) -> Iterable[Problem]:
         """A usable address."""
         return address_problems(self.base_url)
+
+
+@config
+class LocalConfig:
+    """A model on this machine, in this process"""
+
+    path: str = field(doc="The GGUF file of the model, below the current folder or absolute.", pattern=_NAME)
+    n_threads: int = field(
+        default=1, minimum=1, maximum=1024, doc="Threads that compute; no more than there are idle processors."
+    )
+    n_ctx: int = field(
+        default=8192, minimum=256, doc="Tokens that question and answer may have together; memory grows with it."
+    )
+    patience: float = field(
+        default=600.0,
+        exclusive_minimum=0,
+        maximum=86_400,
+        doc="Seconds until the first word. Reading a long question takes a small machine minutes.",
+    )
+    max_output_tokens: int | None = field(
+        default=None, minimum=16, doc="The most tokens a reply may take. Unset: what the conversation asks for."
+    )
 
 
 @config

@@ -40,7 +40,7 @@ class Exchange:
     def __init__(self, route: Route, timeouts: llm.Timeouts) -> None:
         self.route = route
         self.expired = False
-        self.phase = "answer"
+        self.begun = False
         self._key = route.key()
         self._timeouts = timeouts
         self._socket: Any = None
@@ -60,26 +60,25 @@ class Exchange:
         if self._client is None:
             import httpx2
 
-            limits = self._timeouts
             self._client = httpx2.Client(
-                timeout=httpx2.Timeout(limits.first, connect=limits.connect, pool=limits.connect),
                 event_hooks={"request": [self._sending], "response": [self._answering]},
                 follow_redirects=False,
             )
         return self._client
 
     def pieces(self, stream: Iterable[T]) -> Iterator[T]:
-        """What ``stream`` yields, each piece in its time."""
-        iterator, wait = iter(stream), self._timeouts.first
+        """What ``stream`` yields, each piece in its time: until text has come, the time for the first one, because a
+        model that thinks before it answers sends marks and pings meanwhile.
+        """
+        iterator = iter(stream)
         while True:
-            self._expect(wait)
+            self._expect(self._timeouts.between if self.begun else self._timeouts.first)
             try:
                 piece = next(iterator)
             except StopIteration:
                 return
             finally:
                 self._expect(None)
-            self.phase, wait = "next piece", self._timeouts.between
             yield piece
 
     def __enter__(self) -> Self:
@@ -99,6 +98,9 @@ class Exchange:
             request.headers.pop(name, None)
         if self._key is not None:
             request.headers[self.route.header] = f"{self.route.prefix}{self._key.reveal()}"
+        # Here and not where the client is made: an SDK hands over limits of its own, or none, with each request.
+        connect, first = self._timeouts.connect, self._timeouts.first
+        request.extensions["timeout"] = {"connect": connect, "pool": connect, "read": first, "write": first}
 
     def _answering(self, response: httpx2.Response) -> None:
         """The headers have come: from now on the watch keeps time, to each piece its own."""
@@ -145,7 +147,7 @@ def exchanged(
                 if isinstance(event, llm.Text):
                     if not event.text:
                         continue
-                    heard = True
+                    heard = exchange.begun = True
                 yield event
         except llm.LLMError:
             raise
@@ -154,9 +156,9 @@ def exchanged(
             if said is not None and is_loading(said):
                 yield llm.Notice(f"{route.provider}: the server is still loading its model")
             # Not chained: what the SDK says may hold what it was told, the key among it.
-            raise failure(error, route, heard=heard, expired=exchange.expired, phase=exchange.phase) from None
+            raise failure(error, route, heard=heard, expired=exchange.expired) from None
         if exchange.expired:
-            raise failure(TimeoutError(), route, heard=heard, expired=True, phase=exchange.phase)
+            raise failure(TimeoutError(), route, heard=heard, expired=True)
         raise broke_off(route)
 
 

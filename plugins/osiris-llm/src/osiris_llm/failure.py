@@ -61,16 +61,16 @@ class Said:
         return " ".join((self.message, *self.kinds))
 
 
-def failure(error: BaseException, route: Route, *, heard: bool, expired: bool, phase: str = "answer") -> llm.LLMError:
+def failure(error: BaseException, route: Route, *, heard: bool, expired: bool) -> llm.LLMError:
     """The LLMError for whatever an SDK or the HTTP client raised. ``heard``: a part of the reply had come;
     ``expired``: our own clock ended the call.
     """
     if expired:
-        return _late(route, phase)
+        return _late(route, heard=heard)
     said = said_by(error)
     if said is not None:
         return refused(said, route)
-    return _lost(error, route, heard=heard, phase=phase)
+    return _lost(error, route, heard=heard)
 
 
 def refused(said: Said, route: Route) -> llm.LLMError:
@@ -186,7 +186,7 @@ def _meaning(said: Said, route: Route) -> tuple[llm.LLMCode, bool, str | None]: 
             return code.BAD_REQUEST, False, None
 
 
-def _lost(error: BaseException, route: Route, *, heard: bool, phase: str) -> llm.LLMError:
+def _lost(error: BaseException, route: Route, *, heard: bool) -> llm.LLMError:
     import httpx2
 
     chain = tuple(_causes(error))
@@ -194,7 +194,7 @@ def _lost(error: BaseException, route: Route, *, heard: bool, phase: str) -> llm
         message = f"{route.provider}: {route.base_url} did not take the connection in time"
         return llm.LLMError(llm.LLMCode.UNREACHABLE, message, retriable=True)
     if any(isinstance(one, httpx2.TimeoutException | TimeoutError) for one in chain):
-        return _late(route, phase)
+        return _late(route, heard=heard)
     if any(isinstance(one, ssl.SSLCertVerificationError) for one in chain):
         reason = next(one.verify_message for one in chain if isinstance(one, ssl.SSLCertVerificationError))
         message = f"{route.provider}: the certificate of {route.base_url} is not trusted: {reason}"
@@ -214,10 +214,10 @@ def _lost(error: BaseException, route: Route, *, heard: bool, phase: str) -> llm
     return unusable(route, without_key(f"what the service sent makes no sense ({kind}: {error})", route))
 
 
-def _late(route: Route, phase: str) -> llm.LLMError:
-    return llm.LLMError(
-        llm.LLMCode.TIMEOUT, f"{route.provider}: no {phase} came in time from {route.base_url}", retriable=True
-    )
+def _late(route: Route, *, heard: bool) -> llm.LLMError:
+    what = "the rest of the reply" if heard else "no answer"
+    message = f"{route.provider}: {what} {'did not come' if heard else 'came'} in time from {route.base_url}"
+    return llm.LLMError(llm.LLMCode.TIMEOUT, message, retriable=True)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -51,9 +51,9 @@ def requirements(part: str) -> list[str]:
     """What one part of a lock asks for; our own distributions are left out, they come from this tree."""
     core, *plugins = (tomllib.loads(path.read_text(encoding="utf-8")) for path in distributions())
     if part == "core":
-        found = _of(core)
+        found = _of(core, extras=False)
     elif part == "plugins":
-        found = [text for one in plugins for text in _of(one, extras=one["project"]["name"] != MODELS)]
+        found = _of(core) + [text for one in plugins for text in _of(one, extras=one["project"]["name"] != MODELS)]
     elif part == "models":
         found = [text for one in plugins if one["project"]["name"] == MODELS for text in _of(one)]
     else:

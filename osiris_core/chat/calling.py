@@ -134,8 +134,16 @@ class Caller:
         self._show = show
         self._wait = wait
         for one in candidates:
-            for secret in one.provider.secrets():
-                redactor.register(secret)
+            self._mask(one)
+
+    def ask_first(self, candidate: Candidate) -> None:
+        """Ask ``candidate`` from now on, and those there are after it."""
+        self._mask(candidate)
+        self.candidates = (candidate, *(one for one in self.candidates if one.name != candidate.name))
+
+    def _mask(self, candidate: Candidate) -> None:
+        for secret in candidate.provider.secrets():
+            self._redactor.register(secret)
 
     def call(
         self, purpose: str, messages: Sequence[Message], *, schema: Mapping[str, Any] | None, schema_name: str

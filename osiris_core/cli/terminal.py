@@ -40,14 +40,15 @@ def talk(
     """
     desk = Desk(session=session, shown=shown, lines=_lines(session, shown))
     talking = _Talking(desk, run_it=run_it, yes=yes)
-    try:
-        talking.begin(wish)
-        while True:
-            talking.turn()
-    except Leave as end:
-        if not desk.lines.interactive and talking.status is not ExitCode.OK:
-            raise click.exceptions.Exit(int(talking.status)) from end
-        return end.conversation
+    with desk.closing:
+        try:
+            talking.begin(wish)
+            while True:
+                talking.turn()
+        except Leave as end:
+            if not desk.lines.interactive and talking.status is not ExitCode.OK:
+                raise click.exceptions.Exit(int(talking.status)) from end
+            return end.conversation
 
 
 class _Talking:

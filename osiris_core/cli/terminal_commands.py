@@ -51,7 +51,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "run": Command("", "Show the pipeline for approval, and run it.", terminal_run.run),
     "save": Command("[FILE]", "Keep the pipeline, in a file if one is named.", terminal_draft.save),
     "cost": Command("", "Show calls, tokens and cost so far.", terminal_talk.cost),
-    "model": Command("[PROVIDER:MODEL]", "Show the models, or ask one of them first.", terminal_talk.model),
+    "model": Command("[PROVIDER:MODEL]", "Show the models, or ask another from now on.", terminal_talk.model),
     "undo": Command("", "Go back to the draft before.", terminal_draft.undo),
     "privacy": Command("", "Show what the model is told.", terminal_talk.privacy),
     "resume": Command("[CONVERSATION]", "List earlier conversations, or go on with one.", terminal_talk.resume),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Protocol
 
 import attrs
@@ -53,6 +54,8 @@ class Desk:
     session: ChatSession
     shown: Printed
     lines: Lines
+    closing: ExitStack = attrs.field(factory=ExitStack)
+    """Closes what commands have opened for the rest of the conversation."""
 
     def note(self, text: str) -> None:
         """Progress, notes and refusals, on standard error, before anything that is printed next."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def show(desk: Desk, argument: str) -> None:
     """The pipeline's text."""
     del argument
-    print_highlighted(desk.draft().oml, "yaml")
+    print_highlighted(desk.draft().oml.rstrip(), "yaml")
 
 
 def sql(desk: Desk, argument: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import click
@@ -32,7 +33,12 @@ _GOES_ON: Final = "   ...> "
 
 def is_editable(stream: TextIO) -> bool:
     """Whether a line editor can be used: a terminal on both sides that understands more than lines."""
-    return sys.stdin.isatty() and stream.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
+    return (
+        find_spec("prompt_toolkit") is not None
+        and sys.stdin.isatty()
+        and stream.isatty()
+        and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
+    )
 
 
 class PlainLines:
@@ -82,8 +88,13 @@ class EditedLines:
         from prompt_toolkit.output.vt100 import Vt100_Output
         from prompt_toolkit.styles import Style
 
-        output = Vt100_Output.from_pty(stream, term=os.environ.get("TERM"))
-        # A terminal's answer that comes late would be read as typed.
+        class Output(Vt100_Output):
+            """Draws below the cursor without asking where that is: an answer that comes late would be read as typed."""
+
+            def get_rows_below_cursor_position(self) -> int:
+                return 1
+
+        output = Output.from_pty(stream, term=os.environ.get("TERM"))
         output.enable_cpr = False
         plain = bool(os.environ.get("NO_COLOR"))
         style = Style([("bottom-toolbar", "noreverse" if plain else "noreverse fg:ansibrightblack")])

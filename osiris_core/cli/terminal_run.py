@@ -54,7 +54,7 @@ def screen(desk: Desk, draft: Draft) -> None:
 
     assert draft.proof is not None
     print_text(f"=== pipeline {visible_line(draft.name)} ===")
-    print_highlighted(draft.oml, "yaml")
+    print_highlighted(draft.oml.rstrip(), "yaml")
     if redactor().text(draft.oml) != draft.oml:
         desk.note("what looks like a secret in it is shown as ***")
     print_text("--- what it does ---")

@@ -24,18 +24,23 @@ def cost(desk: Desk, argument: str) -> None:
 
 
 def model(desk: Desk, argument: str) -> None:
-    """The models in the order in which they are asked; one of them first."""
+    """The models in the order in which they are asked; one first."""
     caller = desk.session.caller
-    names = [one.name for one in caller.candidates]
     if not argument:
-        for number, name in enumerate(names):
-            print_text(f"{visible_line(name)}{'' if number else ' (asked first)'}")
+        for number, one in enumerate(caller.candidates):
+            print_text(f"{visible_line(one.name)}{'' if number else ' (asked first)'}")
         return
-    if argument not in names:
-        hint = did_you_mean(argument, names) or f"there is {', '.join(map(visible_line, names))}"
-        raise CannotDo(f"'{argument}' is not among the models of this conversation; {hint}")
-    caller.candidates = tuple(sorted(caller.candidates, key=lambda one: one.name != argument))
-    desk.note(f"{visible_line(argument)} is asked from now on")
+    chosen = next((one for one in caller.candidates if one.name == argument), None)
+    if chosen is None:
+        from osiris_core.chat.providers import Providers
+
+        world = desk.session.world
+        providers = Providers(registry=world.registry, loaded=world.loaded, environment=world.environment)
+        provider, _, name = argument.partition(":")
+        chosen = providers.candidate(provider, name or None)
+        desk.closing.callback(chosen.provider.close)
+    caller.ask_first(chosen)
+    desk.note(f"{visible_line(chosen.name)} is asked from now on")
 
 
 def privacy(desk: Desk, argument: str) -> None:

@@ -357,6 +357,20 @@ def test_a_stored_function_whose_name_the_parser_knows_needs_to_be_named_too(tab
     assert table.rows("extractor", query=query) == [("stored x",)]
 
 
+@pytest.mark.parametrize("call", ["roles_graphml()", "ROLES_GRAPHML ()", "`roles_graphml`()"])
+def test_a_stored_function_with_a_name_of_other_servers_needs_to_be_named_too(table, call):
+    """MySQL has this function, MariaDB has not."""
+    table.sql("CREATE FUNCTION roles_graphml() RETURNS INT RETURN GET_LOCK('osiris-attack', 0)")
+    query = f"SELECT {call} AS x"
+    with pytest.raises(DriverError) as caught:
+        table.rows("extractor", query=query)
+    assert (caught.value.code, "allow_functions" in caught.value.hint) == ("OSR-MYSQL-021", True)
+    with pytest.raises(DriverError):
+        table.rows("extractor", table="t", where=f"{call} = 1")
+    table.use(allow_functions=["Roles_GraphML"])
+    assert table.rows("extractor", query=query) == [(1,)]
+
+
 def test_what_is_denied_cannot_be_allowed(table):
     table.use(allow_functions=["sleep", "load_file", "sys_exec"])
     for query in ("SELECT sleep(1) AS x", "SELECT load_file('/etc/passwd') AS x", "SELECT sys_exec('id') AS x"):

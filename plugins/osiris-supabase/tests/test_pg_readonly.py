@@ -197,6 +197,12 @@ UNCALLED = [
     "SELECT 'x'::mood AS a",
     "SELECT 1::wary AS a",
     "SELECT CAST(id AS wary) AS a FROM victim",
+    # types that are made of a domain
+    "SELECT '(1,2)'::pair AS a",
+    'SELECT row(1, 2)::"pair" AS a',
+    "SELECT a FROM json_populate_record(NULL::pair, '{\"a\": 1}')",
+    'SELECT CAST(\'("{""(1,2)""}")\' AS pairs) AS a',
+    "SELECT '[1,3)'::span AS a",
 ]
 """Functions that run without being called by name."""
 
@@ -298,7 +304,9 @@ def besieged(tmp_path_factory, postgres_server, postgres_bench):
             "CREATE FUNCTION to_mood(text) RETURNS mood LANGUAGE sql AS 'DELETE FROM victim RETURNING row(1)::mood';"
             "CREATE CAST (text AS mood) WITH FUNCTION to_mood(text);"
             "CREATE FUNCTION erase_if(int) RETURNS bool LANGUAGE sql AS 'DELETE FROM victim RETURNING true';"
-            "CREATE DOMAIN wary AS int CHECK (erase_if(VALUE))"
+            "CREATE DOMAIN wary AS int CHECK (erase_if(VALUE));"
+            "CREATE TYPE pair AS (a wary, b int); CREATE TYPE pairs AS (p pair[]);"
+            "CREATE TYPE span AS RANGE (subtype = wary)"
         )
         for extension in ("tablefunc", "xml2", "pg_trgm", "hstore", "uuid-ossp", "citext", "pgcrypto"):
             if bench.sql(f"SELECT 1 FROM pg_available_extensions WHERE name = '{extension}'"):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 DIALECT: Final = "mysql"
 _ALL: Final = 2**64 - 1
+_ALLOWABLE: Final = "a person may name it in the connection's 'allow_functions'"
 _CONVERTED: Final = frozenset({"CHAR", "VARCHAR", "TINYTEXT", "TEXT", "MEDIUMTEXT", "LONGTEXT", "ENUM", "SET"})
 _WHOLE: Final = "cp850 cp852 cp866 keybcs2 koi8r koi8u latin1 latin2 latin5 latin7 macce macroman"
 """Character sets in which each byte is a character that Unicode has."""
@@ -140,10 +141,29 @@ def _is_ordered(query: Query) -> bool:
 def _fenced(session: Session, sql: str, what: str) -> Query:
     """``sql``, which only reads."""
     try:
-        return read_only(sql, RULES, also=session.connection.allow_functions)
+        query = read_only(sql, RULES, also=session.connection.allow_functions)
     except Refused as error:
-        hint = "a person may name it in the connection's 'allow_functions'" if "not known" in str(error) else None
+        hint = _ALLOWABLE if "not known" in str(error) else None
         raise DriverError("OSR-MYSQL-021", f"{what} is refused: {error}", hint=hint) from error
+    _refuse_stored(session, query, what)
+    return query
+
+
+def _refuse_stored(session: Session, query: Query, what: str) -> None:
+    """Refuse stored functions with a name of the server's own: of those, each server has some and not all."""
+    allowed = {name.casefold() for name in session.connection.allow_functions}
+    names = sorted(name for name in query.calls - allowed if "." not in name)
+    if not names:
+        return
+    listed = ", ".join(map(session.escape, names))
+    found = session.run(
+        "SELECT ROUTINE_NAME FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = DATABASE() "
+        f"AND ROUTINE_TYPE = 'FUNCTION' AND ROUTINE_NAME IN ({listed})",
+        f"looking for stored functions in {what}",
+    )
+    if found:
+        why = f"'{found[0][0]}' is a stored function of this database"
+        raise DriverError("OSR-MYSQL-021", f"{what} is refused: {why}", hint=_ALLOWABLE)
 
 
 def bound(session: Session, sql: str, values: Mapping[str, Any], what: str) -> str:

@@ -38,7 +38,7 @@ _FIRST_MADE: Final = 16384
 """The lowest oid of what was made after the server (``FirstNormalObjectId``)."""
 
 _ACTING: Final = f"""
-WITH extended AS (
+WITH RECURSIVE extended AS (
   SELECT d.objid, e.extname FROM pg_catalog.pg_depend AS d JOIN pg_catalog.pg_extension AS e ON e.oid = d.refobjid
   WHERE d.classid = 'pg_catalog.pg_proc'::regclass AND d.refclassid = 'pg_catalog.pg_extension'::regclass
     AND d.deptype = 'e'
@@ -54,6 +54,15 @@ WITH extended AS (
     AND NOT (p.proname = ANY ($5::text[]) AND (p.oid < {_FIRST_MADE} OR x.extname IS NOT NULL))
     AND NOT (p.oid >= {_FIRST_MADE}
       AND (lower(p.proname) = ANY ($6::text[]) OR lower(n.nspname || '.' || p.proname) = ANY ($6::text[])))
+), guarded AS (
+  SELECT t.oid, t.oid AS domain FROM pg_catalog.pg_type AS t WHERE t.typtype = 'd' AND t.oid >= {_FIRST_MADE}
+  UNION
+  SELECT t.oid, g.domain FROM guarded AS g JOIN pg_catalog.pg_type AS t
+  ON (t.typcategory = 'A' AND t.typelem = g.oid) OR (t.typtype = 'd' AND t.typbasetype = g.oid)
+    OR EXISTS (SELECT 1 FROM pg_catalog.pg_range AS r
+      WHERE t.oid IN (r.rngtypid, r.rngmultitypid) AND r.rngsubtype = g.oid)
+    OR EXISTS (SELECT 1 FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid
+      WHERE c.oid = t.typrelid AND c.relkind = 'c' AND a.atttypid = g.oid)
 )
 SELECT 'calls ' || a.name || '()', a.made FROM acting AS a
 WHERE a.name = ANY ($1::text[]) OR lower(a.name) = ANY ($1::text[])
@@ -77,8 +86,10 @@ WHERE c.oid >= {_FIRST_MADE} AND a.alone
   AND (c.castcontext = 'i' OR strpos(lower($3), lower(t.typname)) > 0
     OR (t.oid < {_FIRST_MADE} AND lower($3) ~ '::|cast'))
 UNION
-SELECT 'names the domain ' || t.typname || ', which runs ' || a.name || '()', a.made
-FROM pg_catalog.pg_constraint AS c JOIN pg_catalog.pg_type AS t ON t.oid = c.contypid
+SELECT 'names the ' || CASE t.typtype WHEN 'd' THEN 'domain ' ELSE 'type ' END || t.typname
+  || ', which runs ' || a.name || '()', a.made
+FROM pg_catalog.pg_constraint AS c JOIN guarded AS g ON g.domain = c.contypid
+JOIN pg_catalog.pg_type AS t ON t.oid = g.oid
 CROSS JOIN LATERAL regexp_matches(c.conbin::text, ':(?:op)?funcid (\\d+)', 'g') AS m(found)
 JOIN acting AS a ON a.oid = m.found[1]::oid
 WHERE c.contypid >= {_FIRST_MADE} AND a.alone AND strpos(lower($3), lower(t.typname)) > 0

@@ -65,13 +65,13 @@ def eval_(
         from osiris_core.chat.opening import open_evaluator
 
         read = read_suite(suite, file=str(suite))
-        before = None if compare is None else _report(compare)
+        before = None if compare is None else earlier_report(compare)
         evaluator, asked = open_evaluator(
             read, suite, stack, redactor=masks, provider=provider, model=model, fast=fast, prompts=pro_mode,
             max_cost=max_cost,
         )  # fmt: skip
-        chosen = _chosen(read, only)
-        found = list(_said(evaluator.run(tuple(intent for intent in chosen for _ in range(times)))))
+        wishes = chosen(read, only)
+        found = list(_said(evaluator.run(tuple(intent for intent in wishes for _ in range(times)))))
         document = report(read.name, asked, found, times)
         if out is not None:
             out.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", "utf-8")
@@ -83,7 +83,8 @@ def eval_(
             raise click.exceptions.Exit(int(ExitCode.FAILED))
 
 
-def _chosen(suite: Suite, only: Sequence[str]) -> list[Intent]:
+def chosen(suite: Suite, only: Sequence[str]) -> list[Intent]:
+    """The wishes with these ids, or all of them."""
     known = {intent.id: intent for intent in suite.intents}
     unknown = [one for one in only if one not in known]
     if unknown:
@@ -136,7 +137,8 @@ def report(suite: str, model: str, verdicts: Sequence[Verdict], times: int) -> d
     }
 
 
-def _report(path: Path) -> dict[str, Any]:
+def earlier_report(path: Path) -> dict[str, Any]:
+    """A report that ``--out`` has written."""
     try:
         found = json.loads(path.read_text("utf-8"))
         if found["format"] != FORMAT:

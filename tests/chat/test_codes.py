@@ -1,0 +1,155 @@
+"""Each error of a conversation, by its code."""
+
+from __future__ import annotations
+
+import pytest
+
+from osiris_core.chat.calling import Caller, Candidate, Limits
+from osiris_core.chat.forms import Intent, read_form
+from osiris_core.chat.templates import load_templates
+from osiris_core.cli.prompts import dump_prompts
+from osiris_core.errors import Cancelled, OsirisError
+from osiris_core.redaction import Redactor
+from osiris_core.spec.llm import Done, LLMError, Message, Text, Usage
+from tests.chat.conftest import intent, plan
+from tests.chat.test_lowering import lowered, out
+from tests.servers.models import Reply
+
+
+class Odd:
+    """A provider of somebody else's, which does what providers must not do."""
+
+    def __init__(self, *events):
+        self.events = events
+
+    def secrets(self):
+        return ()
+
+    def stream(self, _request):
+        for event in self.events:
+            if isinstance(event, BaseException):
+                raise event
+            yield event
+
+
+def call(*events, **limits):
+    candidate = Candidate(provider_name="odd", provider=Odd(*events), model="m")
+    caller = Caller([candidate], redactor=Redactor(), limits=Limits(**limits), wait=lambda _: None)
+    with pytest.raises(OsirisError) as caught:
+        caller.call("plan", [Message(role="user", text="?")], schema=None, schema_name="x")
+    return caught.value
+
+
+def failed(action):
+    with pytest.raises(OsirisError) as caught:
+        action()
+    return caught.value.code
+
+
+def test_replies_that_are_no_json():
+    assert [one.code for one in read_form(Intent, "Sure!")[1]] == ["OSR-CHAT-001"]
+
+
+@pytest.mark.parametrize(
+    ("made", "code"),
+    [
+        (lambda: lowered(("r", "SELECT id FROM orders"), outputs=()), "OSR-CHAT-002"),
+        (lambda: lowered(("r", "SELEC 1")), "OSR-CHAT-003"),
+        (lambda: lowered(("r", "SELECT 1 FROM nowhere")), "OSR-CHAT-004"),
+        (lambda: lowered(outputs=(out("orders", to="nobody.writer"),)), "OSR-CHAT-005"),
+        (lambda: lowered(("r", "SELECT o.nothing FROM orders o")), "OSR-CHAT-007"),
+    ],
+)
+def test_plans(made, code):
+    assert code in {one.code for one in made().findings}
+
+
+def test_calls():
+    assert call(Text("late"), Done(stop="end"), total=-1).code == "OSR-CHAT-012"
+    assert call(Text("half")).code == "OSR-CHAT-013"
+    assert call(Text("long"), Done(stop="max_tokens")).code == "OSR-CHAT-014"
+    assert call(Text("no"), Done(stop="refusal")).code == "OSR-CHAT-015"
+    assert call(ValueError("a defect")).code == "OSR-CHAT-016"
+    assert isinstance(call(Text("half")), LLMError)
+
+
+def test_a_conversation_that_costs_too_much(shop):
+    shop.server.say(intent(), plan())
+    chat = shop.chat(max_cost=0.5)
+    chat.caller.spent.add(Usage(input=1, output=1), 0.6)
+    assert failed(lambda: chat.say("customers")) == "OSR-CHAT-011"
+    assert shop.server.calls == []
+
+
+def test_conversations(shop):
+    shop.redactor.register("sesame-opens-9")
+    assert failed(lambda: shop.chat().say("it is sesame-opens-9")) == "OSR-CHAT-010"
+    assert failed(lambda: shop.chat().run()) == "OSR-CHAT-032"
+    assert failed(lambda: shop.chat(resume="chat_nothing")) == "OSR-CHAT-040"
+    wrong = plan("SELECT nothing FROM customers")
+    shop.server.say(intent(), wrong, wrong)
+    assert failed(lambda: shop.chat().say("customers")) == "OSR-CHAT-031"
+    shop.server.say(intent(), plan())
+    chat = shop.chat()
+    chat.say("customers")
+    assert failed(lambda: chat.draft.require_approved(None)) == "OSR-CHAT-020"
+    (shop.path / "output" / "cities.yaml").unlink()
+    (shop.path / "output" / "cities.yaml").mkdir()
+    shop.server.say(intent(), plan())
+    assert failed(lambda: chat.say("customers again")) == "OSR-CHAT-042"
+
+
+def test_nothing_to_look_at(shop):
+    (shop.path / "osiris_connections.yaml").write_text("connections: {}\n")
+    assert failed(lambda: shop.chat().say("customers")) == "OSR-CHAT-030"
+
+
+def test_stopped_at_the_keyboard(shop):
+    shop.server.say(Reply(intent()))
+    chat = shop.chat()
+
+    def interrupt(_text):
+        raise KeyboardInterrupt
+
+    shop.front.progress = interrupt
+    with pytest.raises(Cancelled) as caught:
+        chat.say("customers")
+    assert caught.value.code == "OSR-CHAT-033"
+    assert chat.state.value == "ERROR"
+
+
+def test_a_store_that_cannot_be_used(shop):
+    (shop.path / ".osiris").mkdir()
+    (shop.path / ".osiris" / "chat.sqlite").write_bytes(b"this is no database, but it is long enough to be one" * 50)
+    assert failed(shop.chat) == "OSR-CHAT-041"
+
+
+def test_a_store_of_a_newer_osiris(shop):
+    import sqlite3
+
+    (shop.path / ".osiris").mkdir()
+    with sqlite3.connect(shop.path / ".osiris" / "chat.sqlite") as db:
+        db.execute("PRAGMA user_version = 99")
+    with pytest.raises(OsirisError, match="newer Osiris") as caught:
+        shop.chat()
+    assert caught.value.code == "OSR-CHAT-041"
+
+
+def test_prompts(tmp_path):
+    assert failed(lambda: load_templates(tmp_path)) == "OSR-CHAT-006"
+    from click.testing import CliRunner
+
+    folder = str(tmp_path / "prompts")
+    assert CliRunner().invoke(dump_prompts, ["--export", folder]).exit_code == 0
+    assert "OSR-CHAT-050" in CliRunner().invoke(dump_prompts, ["--export", folder]).output
+
+
+def test_evaluations(tmp_path):
+    from osiris_core.chat.evaluation.suite import read_suite
+    from osiris_core.cli.eval import chosen, earlier_report
+
+    (tmp_path / "t.parquet").write_bytes(b"")
+    suite = tmp_path / "suite.yaml"
+    suite.write_text("name: s\ntables: {t: t.parquet}\nintents:\n  - {id: a, utterance: x, expect: refused}\n")
+    assert failed(lambda: chosen(read_suite(suite), ["b"])) == "OSR-EVL-004"
+    assert failed(lambda: earlier_report(tmp_path / "none.json")) == "OSR-EVL-005"

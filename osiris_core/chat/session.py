@@ -82,20 +82,24 @@ class ChatSession:
         self._choices = choices
         self._front = front
         project = world.loaded.project
-        self._record = Session.create(
-            KIND,
-            project.logs,
-            details={"resumed": choices.resume},
-            redactor=world.redactor,
-            enabled=world.loaded.event_enabled,
-            level=world.loaded.settings.logging.level,
-        )
         self.store = Store(project.root / ".osiris", clean=world.redactor.text)
-        resumed = self._resumed(choices.resume)
+        try:
+            resumed = self._resumed(choices.resume)
+            memory = self.store.load(resumed) if resumed else Memory()
+            self._record = Session.create(
+                KIND,
+                project.logs,
+                details={"resumed": choices.resume},
+                redactor=world.redactor,
+                enabled=world.loaded.event_enabled,
+                level=world.loaded.settings.logging.level,
+            )
+        except BaseException:
+            self.store.close()
+            raise
         self.id = resumed or self._record.id
         self.caller = make_caller(lambda name, facts: self._record.emit_named(f"chat.{name}", facts))
         self.file: Path | None = None
-        memory = self.store.load(resumed) if resumed else Memory()
         self.conversation = Conversation(
             self._helpers(),
             _Kept(front, self.store, self._record, self.id),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 from osiris_core.chat.calling import Caller, Candidate, Limits
@@ -125,10 +128,8 @@ def test_a_store_that_cannot_be_used(shop):
 
 
 def test_a_store_of_a_newer_osiris(shop):
-    import sqlite3
-
     (shop.path / ".osiris").mkdir()
-    with sqlite3.connect(shop.path / ".osiris" / "chat.sqlite") as db:
+    with closing(sqlite3.connect(shop.path / ".osiris" / "chat.sqlite")) as db:
         db.execute("PRAGMA user_version = 99")
     with pytest.raises(OsirisError, match="newer Osiris") as caught:
         shop.chat()

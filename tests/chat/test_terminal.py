@@ -14,6 +14,8 @@ from tests.chat.conftest import intent, plan
 from tests.chat.terminals import Terminal, colours, project
 from tests.servers.models import ModelServer, Reply
 
+pytestmark = pytest.mark.matrix  # what is typed and sent is the same on every Python
+
 CARRIERS = "SELECT carrier, count(*) AS n FROM flights GROUP BY carrier ORDER BY carrier"
 THREE = "SELECT carrier, count(*) AS n FROM flights GROUP BY carrier ORDER BY n DESC LIMIT 3"
 

@@ -8,6 +8,8 @@ from tests.chat.conftest import intent, plan
 from tests.chat.terminals import piped, project
 from tests.servers.models import ModelServer, Status
 
+pytestmark = pytest.mark.matrix  # what is typed and sent is the same on every Python
+
 CARRIERS = "SELECT carrier, count(*) AS n FROM flights GROUP BY carrier ORDER BY carrier"
 
 

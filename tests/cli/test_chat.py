@@ -12,6 +12,8 @@ import pytest
 from tests.chat.conftest import impossible, intent, plan, shop  # noqa: F401 - a fixture
 from tests.servers.models import Status
 
+pytestmark = pytest.mark.matrix  # what is typed and sent is the same on every Python
+
 
 @pytest.fixture
 def osiris(shop):  # noqa: F811 - the fixture

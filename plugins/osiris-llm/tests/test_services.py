@@ -12,6 +12,8 @@ from tests.servers.models import Reply, Status
 
 from .conftest import KEY, LIMITS, SCHEMA, fails, hear, request
 
+pytestmark = pytest.mark.matrix  # what is typed and sent is the same on every Python
+
 SERVICES = {
     # name: (its variable, the header of the key)
     "openai": ("OPENAI_API_KEY", "authorization"),

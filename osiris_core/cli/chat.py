@@ -21,7 +21,7 @@ from osiris_core.errors import ExitCode
 
 if TYPE_CHECKING:
     from osiris_core.chat.conversation import Front
-    from osiris_core.chat.session import ChatSession
+    from osiris_core.chat.session import ChatSession, World
     from osiris_core.chat.states import Signal, State
     from osiris_core.run.outcome import RunOutcome
 
@@ -80,6 +80,7 @@ def chat(
             raise click.UsageError("--json needs --non-interactive: a conversation is no document")
         from osiris_core.chat.opening import open_session
 
+        world = world_of(max_cost, notes=not as_json)
         while True:
             if non_interactive:
                 front: Front = _Plain(quiet=as_json)
@@ -89,16 +90,15 @@ def chat(
                 front = TerminalFront(shown)
             with ExitStack() as stack:
                 session = open_session(
+                    world,
                     front,
                     stack,
-                    redactor=masks,
                     provider=provider,
                     model=model,
                     privacy=privacy,
                     prompts=pro_mode,
                     fast=fast,
                     out=out,
-                    max_cost=max_cost,
                     resume=resume,
                 )
                 if non_interactive:
@@ -112,14 +112,31 @@ def chat(
             wish = None
 
 
+def world_of(max_cost: float | None, *, notes: bool) -> World:
+    """The project of the current folder, opened as every command opens it."""
+    from osiris_core.chat.session import World
+    from osiris_core.cli.workspace import open_workspace
+    from osiris_core.project.connections import load_connections
+
+    workspace = open_workspace(overrides={"llm.max_cost": max_cost})
+    registry = workspace.registry(notes=notes)
+    return World(
+        loaded=workspace.loaded,
+        environment=workspace.environment,
+        registry=registry,
+        connections=load_connections(workspace.project, registry),
+        redactor=redactor(),
+    )
+
+
 def _once(session: ChatSession, wish: str, *, run_it: bool, yes: bool, as_json: bool) -> None:
     """One wish, no person to ask."""
     from osiris_core.chat.states import State
 
     session.say(wish)
     outcome = None
-    if session.state is State.APPROVAL and run_it and yes:
-        outcome = session.run()
+    if session.state is State.APPROVAL and run_it and yes and session.draft is not None:
+        outcome = session.run(session.draft.hash)
     needed = _needed(session, run_it=run_it)
     if as_json:
         print_json(_document(session, outcome, needed))

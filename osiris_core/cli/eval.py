@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from osiris_core.cli.chat import world_of
 from osiris_core.cli.output import json_option, print_json, print_note, print_table, print_text, redactor, reporting
 from osiris_core.cli.printed import printed
 from osiris_core.errors import ExitCode, InvalidInput
@@ -66,10 +67,10 @@ def eval_(
 
         read = read_suite(suite, file=str(suite))
         before = None if compare is None else earlier_report(compare)
+        world = world_of(max_cost, notes=not as_json)
         evaluator, asked = open_evaluator(
-            read, suite, stack, redactor=masks, provider=provider, model=model, fast=fast, prompts=pro_mode,
-            max_cost=max_cost,
-        )  # fmt: skip
+            world, read, suite, stack, provider=provider, model=model, fast=fast, prompts=pro_mode
+        )
         wishes = chosen(read, only)
         found = list(_said(evaluator.run(tuple(intent for intent in wishes for _ in range(times)))))
         document = report(read.name, asked, found, times)

@@ -99,6 +99,23 @@ def test_lines_from_a_pipe(osiris):
     assert "\x1b" not in shown
 
 
+def test_a_conversation_that_approves_beforehand(osiris):
+    osiris.shop.server.say(intent(), plan())
+    done = osiris("chat", "customers by city", "--run", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "writes result to output/result.csv" in done.stdout
+    assert (osiris.shop.path / "output" / "result.csv").exists()
+
+
+def test_it_says_what_is_wrong_with_the_settings(osiris):
+    """The project is opened as by every other command."""
+    osiris.shop.server.say(intent(), plan())
+    (osiris.shop.path / ".env").write_text("OSIRIS_LLM_MODLE=x\n")
+    done = osiris("chat", "customers by city", "--non-interactive")
+    assert done.returncode == 0
+    assert "OSIRIS_LLM_MODLE" in done.stderr
+
+
 def test_a_pipe_that_ends_before_the_approval(osiris):
     osiris.shop.server.say(intent(), plan())
     done = osiris("chat", text="customers by city\n")

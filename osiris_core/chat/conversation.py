@@ -70,7 +70,6 @@ class Memory:
     questions: int = 0
     draft: Draft | None = None
     previous: Draft | None = None
-    approved: str | None = None
     problem: str | None = None
 
 
@@ -148,12 +147,12 @@ class Conversation:
             raise InvalidInput(NO_DRAFT, "there is no draft before this one")
         self.edit(self.memory.previous.oml)
 
-    def approve(self) -> Draft:
-        """The person approves the draft that was shown; the one thing that may be run."""
+    def approve(self, shown: str) -> Draft:
+        """The person approves the text that was ``shown`` (:attr:`Draft.hash`): the one thing that may be run."""
         draft = self.memory.draft
         if draft is None or self.memory.state is not State.APPROVAL:
             raise InvalidInput(NO_DRAFT, "there is nothing to approve", hint="say what you want first")
-        self.memory.approved = draft.hash
+        draft.require_approved(shown)
         self._move(Signal.APPROVED)
         return draft
 
@@ -168,18 +167,17 @@ class Conversation:
         self._repaired = False
         self._findings = ()
         self.memory.problem = None
-        self._move(signal)
-        while self.memory.state not in WAITING and self.memory.state is not State.RUN:
-            try:
-                signal = self._handlers[self.memory.state]()
-            except KeyboardInterrupt:
-                self._fail("stopped; say it again, or in other words")
-                raise Cancelled("OSR-CHAT-033", "stopped; the conversation is as it was") from None
-            except OsirisError as error:
-                hint = f"; {error.hint}" if error.hint else ""
-                self._fail(f"{error.message}{hint}")
-                raise
+        try:
             self._move(signal)
+            while self.memory.state not in WAITING:
+                self._move(self._handlers[self.memory.state]())
+        except KeyboardInterrupt:
+            self._fail("stopped; say it again, or in other words")
+            raise Cancelled("OSR-CHAT-033", "stopped; the conversation is as it was") from None
+        except OsirisError as error:
+            hint = f"; {error.hint}" if error.hint else ""
+            self._fail(f"{error.message}{hint}")
+            raise
 
     def _move(self, signal: Signal) -> None:
         before = self.memory.state
@@ -404,7 +402,6 @@ class Conversation:
         if self.memory.draft is not None and self.memory.draft.oml != draft.oml:
             self.memory.previous = self.memory.draft
         self.memory.draft = draft
-        self.memory.approved = None
 
 
 def _finding_line(one: Diagnostic) -> str:

@@ -54,12 +54,12 @@ class Draft:
         name = data.get("name") if isinstance(data, dict) else None
         return name if isinstance(name, str) else "pipeline"
 
-    def require_approved(self, approved: str | None) -> None:
+    def require_approved(self, approved: str) -> None:
         """Raise InvalidInput unless ``approved`` is the hash of this very text."""
         if approved != self.hash:
             raise InvalidInput(
                 NOT_APPROVED,
-                "the pipeline is not the one that was approved" if approved else "the pipeline is not approved",
+                "the pipeline is not the one that was approved",
                 hint="look at it with /show, then approve it with /run",
             )
 

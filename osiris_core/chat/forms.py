@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 NO_JSON: Final = "OSR-CHAT-001"
-_FENCE: Final = re.compile(r"\A\s*```(?:json)?\s*\n(?P<inside>.*)\n\s*```\s*\Z", re.DOTALL)
 _KEPT: Final = frozenset({"type", "description", "properties", "items", "enum", "required", "additionalProperties"})
 
 UNSAID: Final = "unsaid"
@@ -140,9 +139,8 @@ def _named(name: str, schema: Mapping[str, Any], enums: Mapping[str, Sequence[st
 
 def read_form(cls: type[T], text: str) -> tuple[T | None, list[Diagnostic]]:
     """The form that a reply holds, or None and what is wrong with it."""
-    fenced = _FENCE.match(text)
     try:
-        data = json.loads(fenced["inside"] if fenced else text)
+        data = json.loads(text)
     except (ValueError, RecursionError) as error:
         said = f"the reply is not JSON: {error}" if text.strip() else "the reply is empty"
         return None, [Diagnostic(code=NO_JSON, message=said)]

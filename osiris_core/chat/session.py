@@ -142,11 +142,13 @@ class ChatSession:
         if memory.draft is not None and memory.state is State.ERROR:
             self.conversation.edit(memory.draft.oml)
 
-    def run(self, **options: Any) -> RunOutcome:
-        """Approve the draft that was shown and run it, and nothing else; ``options`` are those of ``RunOptions``."""
+    def run(self, shown: str, **options: Any) -> RunOutcome:
+        """Approve the text that was ``shown`` (the draft's hash) and run it; InvalidInput when it is another by now.
+
+        ``options`` are those of ``RunOptions``.
+        """
         world = self.world
-        draft = self.conversation.approve()
-        draft.require_approved(self.conversation.memory.approved)
+        draft = self.conversation.approve(shown)
         self._record.emit_named("chat.approved", {"oml_sha256": draft.hash, "pipeline": draft.name})
         assert draft.proof is not None
         assert draft.proof.manifest is not None

@@ -198,7 +198,6 @@ def _plain(memory: Memory, clean: Callable[[str], str]) -> dict[str, Any]:
         "questions": memory.questions,
         "draft": _plain_draft(memory.draft, clean),
         "previous": _plain_draft(memory.previous, clean),
-        "approved": memory.approved,
         "problem": None if memory.problem is None else clean(memory.problem),
     }
 

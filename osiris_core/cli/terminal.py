@@ -141,8 +141,9 @@ class _Talking:
         if not self._run_it:
             proposal(self._desk)
         elif self._yes:
-            screen(self._desk, self._desk.proved())
-            self.status = execute(self._desk).exit_code
+            draft = self._desk.proved()
+            screen(self._desk, draft)
+            self.status = execute(self._desk, draft).exit_code
         else:
             self._perform("/run")
 

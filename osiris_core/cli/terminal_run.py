@@ -37,9 +37,7 @@ def run(desk: Desk, argument: str) -> RunOutcome | None:
         screen(desk, draft)
         match desk.ask("Run this pipeline?", _ANSWERS):
             case "yes":
-                # What is approved is what was shown; the session refuses a text that it has not proved.
-                desk.draft().require_approved(draft.hash)
-                return execute(desk)
+                return execute(desk, draft)
             case "edit":
                 edit(desk, "")
             case _:
@@ -88,19 +86,18 @@ def _columns(draft: Draft) -> None:
             print_table(("column", "type"), [(column["name"], column["type"]) for column in one.columns])
 
 
-def execute(desk: Desk) -> RunOutcome:
-    """Run what has been approved, with progress in this window; Ctrl-C stops the run and nothing else."""
+def execute(desk: Desk, draft: Draft) -> RunOutcome:
+    """Run ``draft``, which was approved, with progress in this window; Ctrl-C stops the run and nothing else."""
     from osiris_core.cli.progress import progress
     from osiris_core.cli.run import show_outcome
     from osiris_core.run.executor import Interrupts
     from osiris_core.run.signals import handling
 
-    draft = desk.proved()
     assert draft.proof is not None
     assert draft.proof.manifest is not None
     manifest, interrupts = draft.proof.manifest, Interrupts()
     with progress(manifest, desk.shown, verbose=False) as listener, handling(interrupts.request) as ending:
-        outcome = desk.session.run(listeners=(listener,), interrupts=interrupts)
+        outcome = desk.session.run(draft.hash, listeners=(listener,), interrupts=interrupts)
         ending.exit_code = outcome.exit_code
     desk.shown.drain()
     show_outcome(outcome, manifest, desk.session.world.loaded.project, as_json=False)

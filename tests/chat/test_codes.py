@@ -87,7 +87,7 @@ def test_a_conversation_that_costs_too_much(shop):
 def test_conversations(shop):
     shop.redactor.register("sesame-opens-9")
     assert failed(lambda: shop.chat().say("it is sesame-opens-9")) == "OSR-CHAT-010"
-    assert failed(lambda: shop.chat().run()) == "OSR-CHAT-032"
+    assert failed(lambda: shop.chat().run("")) == "OSR-CHAT-032"
     assert failed(lambda: shop.chat(resume="chat_nothing")) == "OSR-CHAT-040"
     wrong = plan("SELECT nothing FROM customers")
     shop.server.say(intent(), wrong, wrong)
@@ -95,7 +95,7 @@ def test_conversations(shop):
     shop.server.say(intent(), plan())
     chat = shop.chat()
     chat.say("customers")
-    assert failed(lambda: chat.draft.require_approved(None)) == "OSR-CHAT-020"
+    assert failed(lambda: chat.run("another")) == "OSR-CHAT-020"
     (shop.path / "output" / "cities.yaml").unlink()
     (shop.path / "output" / "cities.yaml").mkdir()
     shop.server.say(intent(), plan())
@@ -119,6 +119,27 @@ def test_stopped_at_the_keyboard(shop):
         chat.say("customers")
     assert caught.value.code == "OSR-CHAT-033"
     assert chat.state.value == "ERROR"
+
+
+def test_stopped_between_two_states(shop):
+    """Also there it is the person's turn again."""
+    shop.server.say(intent())
+    chat = shop.chat()
+    remembered = shop.front.moved
+
+    def interrupt(before, signal, after):
+        remembered(before, signal, after)
+        if after.value == "DISCOVERY":
+            raise KeyboardInterrupt
+
+    shop.front.moved = interrupt
+    with pytest.raises(Cancelled):
+        chat.say("customers")
+    assert chat.state.value == "ERROR"
+    shop.front.moved = remembered
+    shop.server.say(intent(), plan())
+    chat.say("customers by city")
+    assert chat.state.value == "APPROVAL"
 
 
 def test_a_store_that_cannot_be_used(shop):

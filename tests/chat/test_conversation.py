@@ -26,7 +26,7 @@ def test_from_a_sentence_to_rows(shop):
     (artifact,) = shop.path.glob("logs/chat_*/artifacts/cities.yaml")
     assert artifact.read_bytes() == chat.file.read_bytes()
     assert not (shop.path / "output" / "result.csv").exists()
-    outcome = chat.run()
+    outcome = chat.run(chat.draft.hash)
     assert outcome.error is None
     assert (shop.path / "output" / "result.csv").read_text() == "city,n\nOslo,2\nRome,1\n"
     assert chat.state is State.COMPLETE
@@ -174,13 +174,15 @@ def test_only_what_was_approved_runs(shop):
     chat = shop.chat()
     chat.say("customers by city")
     draft = chat.draft
-    draft.require_approved(oml_hash(draft.oml))
-    for other in (None, oml_hash(draft.oml + " ")):
-        with pytest.raises(InvalidInput, match="approved"):
-            draft.require_approved(other)
+    with pytest.raises(InvalidInput, match="not the one that was approved"):
+        chat.run(oml_hash(draft.oml + " "))
+    assert chat.state is State.APPROVAL
+    chat.conversation.edit(draft.oml.replace("Every", "Each") + "# changed\n")
+    with pytest.raises(InvalidInput, match="not the one that was approved"):
+        chat.run(draft.hash)
     chat.conversation.finish(Signal.REJECTED)
     with pytest.raises(InvalidInput, match="there is nothing to approve"):
-        chat.run()
+        chat.run(chat.draft.hash)
     assert not (shop.path / "output" / "result.csv").exists()
 
 
@@ -188,7 +190,7 @@ def test_a_run_that_fails_is_an_error_one_can_go_on_from(shop):
     shop.server.say(intent(), plan("SELECT CAST(name AS INTEGER) AS n FROM customers"), intent(), plan())
     chat = shop.chat()
     chat.say("customers")
-    assert chat.run().error is not None
+    assert chat.run(chat.draft.hash).error is not None
     assert chat.state is State.ERROR
     chat.say("by city")
     assert chat.state is State.APPROVAL
@@ -311,7 +313,7 @@ def test_it_is_resumed_where_it_was(shop):
     assert again.state is State.APPROVAL
     assert again.draft.oml == chat.draft.oml
     assert [line.who for line in again.store.lines(chat.id)] == ["person"]
-    assert again.run().error is None
+    assert again.run(again.draft.hash).error is None
 
 
 def test_it_is_resumed_after_a_crash_in_the_middle(shop):

@@ -44,16 +44,18 @@ def is_harmless(chat):
     return True
 
 
-@pytest.mark.parametrize("text", TEXTS)
-@pytest.mark.parametrize("where", ["value", "column", "file"])
-def test_data_stays_data(shop, text, where):
+PLACES = [
+    (where, text) for where in ("value", "column", "file") for text in TEXTS if where != "file" or "/" not in text
+]
+
+
+@pytest.mark.parametrize(("where", "text"), PLACES)
+def test_data_stays_data(shop, where, text):
     """It stands between the marks, on one line, with nothing in it that acts; and what comes of it is the same."""
     quoted = text.replace("'", "''")
     column = '"' + (text.replace('"', '""') if where == "column" else "note") + '"'
     name = "notes"
     if where == "file":
-        if "/" in text:
-            pytest.skip("no file can have this name")
         name = text
     value = quoted if where == "value" else "x"
     path = str(shop.path / "data" / f"{name}.parquet").replace("'", "''")
@@ -117,7 +119,7 @@ def test_a_query_reaches_nothing_else(shop, sql):
         chat.say("customers")
     assert chat.state is State.ERROR
     with pytest.raises(OsirisError):
-        chat.run()
+        chat.run(chat.draft.hash if chat.draft else "")
     assert sorted(path.name for path in (shop.path / "data").iterdir()) == ["customers.parquet", "orders.parquet"]
 
 

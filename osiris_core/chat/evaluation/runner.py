@@ -159,7 +159,7 @@ class Evaluator:
         if write.component != "duckdb.writer":
             (tried,) = try_out(session.draft.oml, world, rows=_MOST_ROWS, seconds=_SECONDS)
             return Table(tuple(name for name, _ in tried.columns), tried.rows)
-        outcome = session.run()
+        outcome = session.run(session.draft.hash)
         if outcome.error is not None:
             raise outcome.error
         read = self.registry.load(f"{_TABLES}:read_rows")

@@ -425,6 +425,7 @@ CONVERSATION = (
     ErrorEntry("OSR-CHAT-014", "a reply was cut off for its length", "ask for less at once"),
     ErrorEntry("OSR-CHAT-015", "the model refused to answer", "say it in other words, or use another model"),
     ErrorEntry("OSR-CHAT-016", "a provider has a defect", "report it to the plugin's authors; use another provider"),
+    ErrorEntry("OSR-CHAT-017", "a limit of cost cannot be kept", "leave it out, or use a model whose price is known"),
     ErrorEntry("OSR-CHAT-020", "what is to run is not what was approved", "look at it, then approve it"),
     ErrorEntry("OSR-CHAT-030", "no table is known that fits", "add a connection, or name the tables"),
     ErrorEntry("OSR-CHAT-031", "the pipeline cannot be used", "say it in other words, or mend the draft with /edit"),

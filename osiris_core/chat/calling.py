@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from osiris_core.errors import OsirisError
+from osiris_core.errors import InvalidInput, OsirisError
 from osiris_core.plugins.containment import contained
 from osiris_core.spec.llm import Done, LLMError, Message, Notice, Request, Text, Timeouts, Usage
 
@@ -30,6 +30,7 @@ NO_END: Final = "OSR-CHAT-013"
 SHORT: Final = "OSR-CHAT-014"
 REFUSED: Final = "OSR-CHAT-015"
 DEFECT: Final = "OSR-CHAT-016"
+UNPRICED: Final = "OSR-CHAT-017"
 
 _TRIES: Final = 3
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 8.0
@@ -185,6 +186,9 @@ class Caller:
         schema: Mapping[str, Any] | None,
         schema_name: str,
     ) -> Reply:
+        if self._limits.cost is not None and candidate.price is None:
+            message = f"the price of {candidate.name} is not known, so a limit of cost cannot be kept; nothing was sent"
+            raise InvalidInput(UNPRICED, message, hint="leave out --max-cost and llm.max_cost, or use another model")
         tokens, began = self._limits.output_tokens, time.monotonic()
         for tried in range(1, _TRIES + 1):
             request = Request(

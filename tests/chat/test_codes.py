@@ -74,6 +74,7 @@ def test_calls():
     assert call(Text("no"), Done(stop="refusal")).code == "OSR-CHAT-015"
     assert call(ValueError("a defect")).code == "OSR-CHAT-016"
     assert isinstance(call(Text("half")), LLMError)
+    assert call(Text("whole"), Done(stop="end"), cost=1.0).code == "OSR-CHAT-017"
 
 
 def test_a_conversation_that_costs_too_much(shop):

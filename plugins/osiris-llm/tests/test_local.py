@@ -1,9 +1,11 @@
-"""Genuine llama.cpp in this process, with a model of random weights: the grammar, the key, the end."""
+"""Genuine llama.cpp, with a model of random weights: the grammar, the key, the end."""
 
 from __future__ import annotations
 
 import json
 import socket
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from contextlib import closing
@@ -71,7 +73,7 @@ def test_a_question_that_is_too_long(provider):
 
 def test_nobody_else_is_answered_and_nobody_from_outside_is_heard(provider):
     hear(provider, request(schema=FORM))
-    address = provider._started().listening_address
+    address = provider._started().address
     assert urlsplit(address).hostname == "127.0.0.1"
     asked = urllib.request.Request(f"{address}/v1/chat/completions", data=b"{}", method="POST")
     with pytest.raises(urllib.error.HTTPError) as raised:
@@ -85,11 +87,43 @@ def test_nobody_else_is_answered_and_nobody_from_outside_is_heard(provider):
 
 def test_it_ends_with_the_provider(provider):
     hear(provider, request(schema=FORM))
-    address = provider._started().listening_address
+    address = provider._started().address
     assert _listens(address)
     provider.close()
     assert not _listens(address)
     provider.close()
+
+
+def test_it_ends_before_it_has_begun(provider):
+    """llama.cpp's own end, when nothing has been asked yet, may wait for ever."""
+    for _ in range(5):
+        assert provider.models() == ("tiny",)
+        provider.close()
+
+
+def test_a_process_that_was_killed_is_replaced(provider):
+    hear(provider, request(schema=FORM))
+    first = provider._started()
+    first.process.kill()
+    first.process.wait()
+    heard = hear(provider, request(schema=FORM))
+    assert heard.notices == ["loading the model tiny"]
+    assert provider._started().process.pid != first.process.pid
+
+
+def test_it_does_not_outlive_who_started_it(gguf):
+    """Not even one that is killed: its standard input ends."""
+    code = (
+        "import sys; from osiris_llm.config import LocalConfig; from osiris_llm.local_gguf import LocalProvider\n"
+        f"provider = LocalProvider(LocalConfig(path={str(gguf)!r}, n_ctx=256), None)\n"
+        "print(provider._started().address, flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        address = process.stdout.readline().decode().strip()
+        assert _listens(address)
+        process.kill()
+    while _listens(address):
+        pass  # the test's own limit ends it
 
 
 def test_a_file_that_is_not_there(make, tmp_path):

@@ -114,7 +114,7 @@ class CompatibleConfig:
 
 @config
 class LocalConfig:
-    """A model on this machine, in this process"""
+    """A model on this machine"""
 
     path: str = field(doc="The GGUF file of the model, below the current folder or absolute.", pattern=_NAME)
     n_threads: int = field(

@@ -1,21 +1,28 @@
-"""A model in a GGUF file, computed in this process by llama.cpp and asked like a server: over the loopback, behind a
-key of the process's own, so that nobody else on the machine is answered.
+"""A model in a GGUF file, computed by llama.cpp and asked like a server: over the loopback, behind a key made for it,
+so that nobody else on the machine is answered.
+
+It has a process of its own (``local_server.py``): in this one it would keep the interpreter's lock while it loads, so
+that nothing could stop it, and what kills it, as a machine without memory for it does, would end Osiris.
 """
 
 from __future__ import annotations
 
+import json
 import secrets
+import subprocess
+import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from osiris_core.api import llm
-from osiris_llm import chat
+from osiris_llm import chat, local_server
 from osiris_llm.checkup import checkup
 from osiris_llm.exchange import asked, exchanged
-from osiris_llm.package import package, require
+from osiris_llm.package import require
 from osiris_llm.route import Route
 
 if TYPE_CHECKING:
@@ -29,6 +36,14 @@ _KEY: Final = "OSIRIS_LOCAL_MODEL"
 _MAGIC: Final = b"GGUF"
 
 
+@attrs.frozen
+class _Server:
+    """The process that computes, and where it listens."""
+
+    process: subprocess.Popen[bytes]
+    address: str
+
+
 class LocalProvider:
     """The provider ``local``. The first call loads the model; :meth:`close`, or the process's end, gives it back."""
 
@@ -38,7 +53,7 @@ class LocalProvider:
         self._name = self._path.stem
         self._variables = {_KEY: secrets.token_hex(16)}
         self._lock = threading.Lock()
-        self._server: Any = None  # the one reference: llama.cpp's server ends when it goes
+        self._server: _Server | None = None
 
     def default_model(self) -> str:
         """The file's name: there is one model."""
@@ -55,8 +70,7 @@ class LocalProvider:
     def stream(self, request: llm.Request) -> Iterator[llm.Event]:
         """The reply, whose form the grammar enforces while it is computed."""
         self._require()
-        if self._server is None:
-            # Said before and not meanwhile: llama.cpp holds the interpreter's lock while it loads.
+        if not self._runs():
             yield llm.Notice(f"loading the model {self._name}")
         route = self._route()
         tokens = min(request.max_output_tokens, self._config.max_output_tokens or request.max_output_tokens)
@@ -77,7 +91,9 @@ class LocalProvider:
     def close(self) -> None:
         """End the server and give its memory back."""
         with self._lock:
-            self._server = None
+            server, self._server = self._server, None
+        if server is not None:
+            _end(server.process)
 
     def _require(self) -> None:
         for name in _PACKAGES:
@@ -86,39 +102,64 @@ class LocalProvider:
     def _route(self) -> Route:
         return Route(
             provider="local",
-            base_url=f"{self._started().listening_address}/v1",
+            base_url=f"{self._started().address}/v1",
             key_names=(_KEY,),
             allow_insecure=False,
             variables=self._variables,
         )
 
-    def _started(self) -> Any:
+    def _runs(self) -> bool:
+        return self._server is not None and self._server.process.poll() is None
+
+    def _started(self) -> _Server:
         with self._lock:
+            if self._server is not None and not self._runs():
+                _end(self._server.process)
+                self._server = None
             if self._server is None:
                 self._server = self._start()
             return self._server
 
-    def _start(self) -> Any:
+    def _start(self) -> _Server:
         self._check_file()
-        xllamacpp = package("xllamacpp", _EXTRA)
-        params = xllamacpp.CommonParams()
-        params.model.path = str(self._path)
-        params.model_alias = {self._name}  # replies would name the file's whole path
-        params.hostnames, params.port = ["127.0.0.1"], 0
-        params.api_keys = list(self._variables.values())
-        params.cors_origins = ""
-        params.ui = params.endpoint_slots = False
-        params.offline = True
-        params.verbosity = 0
-        params.n_ctx, params.n_parallel = self._config.n_ctx, 1
-        for cpu in (params.cpuparams, params.cpuparams_batch):
-            # Without polling: a thread that waits leaves the processor to others.
-            cpu.n_threads, cpu.poll = self._config.n_threads, 0
+        wanted = {
+            "path": str(self._path),
+            "name": self._name,
+            "n_ctx": self._config.n_ctx,
+            "n_threads": self._config.n_threads,
+            local_server.KEY: self._variables[_KEY],
+        }
+        # A session of its own: Ctrl-C ends what is asked for, and the model stays loaded for the next question.
+        process = subprocess.Popen(  # noqa: S603 - this interpreter, a fixed module
+            [sys.executable, "-P", "-m", local_server.__name__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         try:
-            return xllamacpp.Server(params)
-        except RuntimeError as error:
-            message = f"llama.cpp cannot load the model '{self._path}' with {self._config.n_ctx:,} tokens of context"
-            raise llm.LLMError(llm.LLMCode.LOCAL_MODEL, message) from error
+            return _Server(process, self._address(process, wanted))
+        except BaseException:
+            _end(process)
+            raise
+
+    def _address(self, process: subprocess.Popen[bytes], wanted: dict[str, Any]) -> str:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        with suppress(BrokenPipeError):
+            process.stdin.write(json.dumps(wanted).encode() + b"\n")
+            process.stdin.flush()
+        line = process.stdout.readline()
+        if line:
+            answer = json.loads(line)
+            if "address" in answer:
+                return str(answer["address"])
+            why = answer["error"]
+        else:
+            why = f"its process ended with {process.wait()}; is there memory enough?"
+        what = f"the model '{self._path}' with {self._config.n_ctx:,} tokens of context"
+        message = f"llama.cpp cannot load {what}: {why}"
+        raise llm.LLMError(llm.LLMCode.LOCAL_MODEL, message)
 
     def _check_file(self) -> None:
         """LLMError when there is no such file, or it is none of a model: llama.cpp would not say which."""
@@ -130,3 +171,10 @@ class LocalProvider:
             raise llm.LLMError(llm.LLMCode.LOCAL_MODEL, message) from error
         if found != _MAGIC:
             raise llm.LLMError(llm.LLMCode.LOCAL_MODEL, f"'{self._path}' is no GGUF file")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    # Closes the pipes and waits.
+    with process:
+        pass

@@ -2,7 +2,8 @@
 
 ``OSIRIS_API`` is ``major.minor``; a plugin says which it was written for in its entry module (``OSIRIS_API = "1.0"``)
 and is refused when the major differs or its minor is newer than this one. ``llm`` is what a model provider speaks
-(:mod:`osiris_core.spec.llm`), ``recording`` how its calls are kept and found again.
+(:mod:`osiris_core.spec.llm`), ``recording`` how its calls are kept and found again. ``Session`` reads what a run
+has left (:mod:`osiris_core.report.session`).
 """
 
 from __future__ import annotations
@@ -99,6 +100,8 @@ from osiris_core.sqltext import placeholders, quote_identifier, rewrite
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from osiris_core.report.session import Session
+
 OSIRIS_API = "1.0"
 
 
@@ -111,6 +114,15 @@ def rows(schema: Any, batches: Generator[Any, None, None]) -> Stream:
     from osiris_core.run.generated import GeneratedRows
 
     return GeneratedRows(schema, batches)
+
+
+def __getattr__(name: str) -> Any:
+    """``Session``, the record of a run: imported when it is asked for, so that no plugin's start pays for it."""
+    if name != "Session":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from osiris_core.report.session import Session
+
+    return Session
 
 
 __all__ = [
@@ -170,6 +182,7 @@ __all__ = [
     "SecretStore",
     "SecretStoreSpec",
     "SecretStr",
+    "Session",
     "Severity",
     "Spelling",
     "Split",

@@ -110,7 +110,7 @@ def read_session(folder: Path) -> SessionRecord:
         raise InvalidInput("OSR-LOG-001", f"'{folder.name}' is not a session")
     opening = read_json(folder / OPENING) or {}
     status = read_json(folder / STATUS)
-    said = _text(status, "status") if status is not None else None
+    said = text_of(status, "status") if status is not None else None
     data = {**opening, **(status or {})}
     return SessionRecord(
         id=folder.name,
@@ -118,17 +118,17 @@ def read_session(folder: Path) -> SessionRecord:
         path=folder,
         status=said if said in _SAID else _status_without(folder, opening),
         damage=_damage(folder, opening, said),
-        started=_text(data, "started") or _time_of(match["time"]),
-        pipeline=_text(data, "pipeline"),
-        manifest_hash=_text(data, "manifest_hash"),
-        target=_text(data, "target"),
-        finished=_text(data, "finished"),
-        duration_ms=_number(data, "duration_ms"),
-        rows=_number(data, "rows"),
-        step=_text(data, "step"),
+        started=text_of(data, "started") or _time_of(match["time"]),
+        pipeline=text_of(data, "pipeline"),
+        manifest_hash=text_of(data, "manifest_hash"),
+        target=text_of(data, "target"),
+        finished=text_of(data, "finished"),
+        duration_ms=number_of(data, "duration_ms"),
+        rows=number_of(data, "rows"),
+        step=text_of(data, "step"),
         error=_error(data),
         steps=_steps(data),
-        token=_text(data, "token"),
+        token=text_of(data, "token"),
     )
 
 
@@ -228,12 +228,14 @@ def utc(moment: datetime) -> str:
     return aware.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _text(data: Mapping[str, Any], key: str) -> str | None:
+def text_of(data: Mapping[str, Any], key: str) -> str | None:
+    """The text under ``key``, or None when there is none or something else."""
     value = data.get(key)
     return value if isinstance(value, str) else None
 
 
-def _number(data: Mapping[str, Any], key: str) -> int | None:
+def number_of(data: Mapping[str, Any], key: str) -> int | None:
+    """The whole number under ``key``, or None when there is none, something else or one beyond 64 bits."""
     value = data.get(key)
     fits = isinstance(value, int) and not isinstance(value, bool) and abs(value) < _TOO_LARGE
     return value if fits else None
@@ -251,4 +253,4 @@ def _steps(data: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
 
 def _step(data: Mapping[str, Any]) -> Mapping[str, Any]:
     """A step with its numbers believed only where they are some."""
-    return {**data, **{key: _number(data, key) for key in _ENDED if key in data}}
+    return {**data, **{key: number_of(data, key) for key in _ENDED if key in data}}

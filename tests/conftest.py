@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from osiris_core.plugins.index import index, normalized
+from tests.commands import osiris
 
 HOSTILE = Path(__file__).parent / "plugins" / "hostile"
 GROUP = "osiris.plugins.v1"
@@ -61,7 +62,8 @@ class Site:
 
     def osiris(self, *arguments, env=None, cwd=None):
         """Run the ``osiris`` command."""
-        return self.python("-c", "from osiris_core.cli import main; main()", *arguments, env=env, cwd=cwd)
+        env = {**os.environ, "PYTHONPATH": str(self.folder), **(env or {})}
+        return osiris(*arguments, env=env, cwd=cwd or self.folder)
 
     def evaluate(self, code, env=None):
         """Run ``code`` with a registry at hand; what it assigns to ``result``, brought over as JSON."""

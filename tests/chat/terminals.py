@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pexpect
 import pyte
 import yaml
+
+from tests.commands import osiris
 
 DATA = Path(__file__).parents[2] / "examples" / "flights" / "data"
 COMMAND = [sys.executable, "-m", "osiris_core", "chat"]
@@ -43,15 +44,8 @@ def variables(**more):
 
 def piped(folder, text, *arguments, **more):
     """The whole conversation that ``text`` is."""
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        cwd=folder,
-        input=text,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env=variables(**more),
-    )
+    env = {**variables(**more), "LANG": os.environ.get("LANG", "")}
+    return osiris("chat", *arguments, cwd=folder, text=text, env=env)
 
 
 class Terminal:

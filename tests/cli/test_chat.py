@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from tests.chat.conftest import impossible, intent, plan, shop  # noqa: F401 - a fixture
+from tests.commands import osiris as command
 from tests.servers.models import Status
 
 pytestmark = pytest.mark.matrix  # what is typed and sent is the same on every Python
@@ -24,15 +25,7 @@ def osiris(shop):  # noqa: F811 - the fixture
     )
 
     def run(*args, text=""):
-        return subprocess.run(
-            [sys.executable, "-m", "osiris_core", *args],
-            cwd=shop.path,
-            input=text,
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, "NO_COLOR": "1"},
-        )
+        return command(*args, cwd=shop.path, text=text, env={**os.environ, "NO_COLOR": "1"})
 
     run.shop = shop
     return run

@@ -12,7 +12,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -20,6 +19,7 @@ import duckdb
 import pytest
 
 from osiris_core.run.failpoints import RUNTIME_POINTS
+from tests.commands import osiris as command
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -201,16 +201,7 @@ def osiris(folder: Path, *argv: str, failpoint: str | None = None) -> subprocess
     environ = {k: v for k, v in os.environ.items() if not k.startswith("OSIRIS_")}
     if failpoint:
         environ |= {"OSIRIS_TEST_FAILPOINTS": "1", "OSIRIS_FAILPOINT": failpoint}
-    return subprocess.run(
-        [sys.executable, "-m", "osiris_core", *argv],
-        cwd=folder,
-        env=environ,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return command(*argv, cwd=folder, env=environ)
 
 
 def staged(folder: Path) -> list[str]:

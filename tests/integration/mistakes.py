@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import gzip
 import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import attrs
 import duckdb
+
+from tests.commands import osiris
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -133,9 +133,7 @@ def fifo(folder: Path) -> None:
 def compiled(folder: Path) -> None:
     """A build of the good pipeline."""
     (folder / "good.yaml").write_text(GOOD)
-    subprocess.run(
-        [sys.executable, "-m", "osiris_core", "compile", "good.yaml"], cwd=folder, check=True, capture_output=True
-    )
+    osiris("compile", "good.yaml", cwd=folder).check_returncode()
 
 
 def tampered(folder: Path) -> None:

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.commands import osiris
 from tests.integration.mistakes import MISTAKES, Mistake
 
 pytestmark = pytest.mark.slow
@@ -36,16 +35,7 @@ def lay_out(mistake: Mistake, folder: Path) -> None:
 def outcome(mistake: Mistake, folder: Path) -> tuple[dict[str, Any], str]:
     """What the command said, without what differs between machines, and its stderr."""
     environ = {k: v for k, v in os.environ.items() if not k.startswith("OSIRIS_")} | dict(mistake.environ)
-    done = subprocess.run(
-        [sys.executable, "-m", "osiris_core", *mistake.argv, "--json"],
-        cwd=folder,
-        env=environ,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = osiris(*mistake.argv, "--json", cwd=folder, env=environ)
     said: dict[str, Any] = {"exit": done.returncode}
     if done.stdout.strip():
         document = json.loads(done.stdout)

@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 
 import attrs
 import pytest
 
 from osiris_core.errors import ConnectionUnusable, DriverError, OsirisError
+from tests.commands import osiris as command
 from tests.servers.cutproxy import CutProxy
 from tests.servers.mariadb import PASSWORD
 
@@ -116,16 +115,7 @@ def osiris(folder, bench, failpoint=None):
     environ["MYSQL_PASSWORD"] = bench.server.password
     if failpoint:
         environ |= {"OSIRIS_TEST_FAILPOINTS": "1", "OSIRIS_FAILPOINT": failpoint}
-    return subprocess.run(
-        [sys.executable, "-m", "osiris_core", "run", "load.yaml"],
-        cwd=folder,
-        env=environ,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return command("run", "load.yaml", cwd=folder, env=environ)
 
 
 @pytest.mark.extra

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 
 import pytest
+
+from tests.commands import osiris as command
 
 pytestmark = pytest.mark.slow
 
@@ -31,8 +31,7 @@ def osiris(folder, bench, *argv, failpoint=None):
     environ["MYSQL_PASSWORD"] = bench.server.password
     if failpoint:
         environ |= {"OSIRIS_TEST_FAILPOINTS": "1", "OSIRIS_FAILPOINT": failpoint}
-    command = [sys.executable, "-m", "osiris_core", *argv]
-    return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, timeout=120, check=False)
+    return command(*argv, cwd=folder, env=environ)
 
 
 @pytest.mark.parametrize("mode", ["mode: append", "mode: upsert, primary_key: [id]"])

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 
 import pytest
 
 from osiris_core.run.failpoints import RUNTIME_POINTS
+from tests.commands import osiris as command
 
 pytestmark = pytest.mark.slow
 
@@ -45,15 +44,7 @@ def osiris(folder, dsn, *argv, failpoint=None):
     environ = {name: value for name, value in os.environ.items() if not name.startswith("OSIRIS_")} | {"DSN": dsn}
     if failpoint:
         environ |= {"OSIRIS_TEST_FAILPOINTS": "1", "OSIRIS_FAILPOINT": failpoint}
-    return subprocess.run(
-        [sys.executable, "-m", "osiris_core", *argv],
-        cwd=folder,
-        env=environ,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    return command(*argv, cwd=folder, env=environ)
 
 
 @pytest.fixture

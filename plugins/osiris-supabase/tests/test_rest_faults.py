@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 
 import pytest
 
 from osiris_core.run.failpoints import RUNTIME_POINTS
+from tests.commands import osiris
 from tests.servers.rest_bench import LOADS, SECRET, rest, standin, standin_database
 
 __all__ = ["rest", "standin", "standin_database"]
@@ -65,16 +64,7 @@ class Project:
         environ["PROJECT_KEY"] = SECRET
         if failpoint:
             environ |= {"OSIRIS_TEST_FAILPOINTS": "1", "OSIRIS_FAILPOINT": failpoint}
-        done = subprocess.run(
-            [sys.executable, "-m", "osiris_core", "run", "p.yaml", "--json"],
-            cwd=self.folder,
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        done = osiris("run", "p.yaml", "--json", cwd=self.folder, env=environ)
         assert "Traceback" not in done.stderr
         assert SECRET not in done.stdout + done.stderr
         return done

@@ -9,8 +9,7 @@ import sys
 import pytest
 
 from osiris_core.builtin.duckdb.spec import osiris_validate_pipeline
-
-OSIRIS = [sys.executable, "-c", "from osiris_core.cli import main; main()"]
+from tests.commands import osiris
 
 
 @pytest.fixture
@@ -32,8 +31,7 @@ def validate(tmp_path):
         )
         document = {"oml_version": "0.1.0", "name": "p", "steps": steps}
         (tmp_path / "p.yaml").write_text(json.dumps(document, indent=1))
-        command = [*OSIRIS, "validate", "p.yaml", "--json", "--mode", mode]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        done = osiris("validate", "p.yaml", "--json", "--mode", mode, cwd=tmp_path)
         return done.returncode, json.loads(done.stdout)
 
     return run

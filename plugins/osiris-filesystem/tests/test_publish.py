@@ -241,12 +241,17 @@ POINTS = ["begin", "staged", "before_publish", "renamed", "after_publish"]
 FOLDER_POINTS = ["begin", "staged", "before_publish", "parts_placed", "swapped", "after_publish"]
 
 
+FILES = [({}, point) for point in POINTS]
+FOLDERS = [({"layout": "folder", "mode": mode}, point) for mode in ("append", "replace") for point in FOLDER_POINTS]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("component", WRITERS)
 @pytest.mark.parametrize(
-    ("config", "point"),
-    [({}, point) for point in POINTS]
-    + [({"layout": "folder", "mode": mode}, point) for mode in ("append", "replace") for point in FOLDER_POINTS],
+    ("component", "config", "point"),
+    [(component, *case) for component in WRITERS for case in FILES]
+    + [("csv_writer", *case) for case in FOLDERS]
+    # What places the parts does not know their format.
+    + [pytest.param(component, *case, marks=pytest.mark.extra) for component in WRITERS[1:] for case in FOLDERS],
 )
 def test_killed_at_any_point_the_target_is_before_or_after_and_running_again_converges(
     folder, component, config, point

@@ -55,6 +55,7 @@ def test_a_type_is_kept_exactly_and_ties_are_told_apart(ledger, kind):
     assert same == 2
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("kind", "value", "words"),
     [
@@ -190,6 +191,7 @@ def test_more_rows_at_the_end_than_can_be_remembered(ledger):
     ledger.loaded()
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("kind", "value"),
     [("UINTEGER", "5"), ("TINYINT", "-100"), ("DECIMAL(4,1)", "-500"), ("TIMESTAMP_NS", "1700-01-01 00:00:00")],

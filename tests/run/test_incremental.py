@@ -131,6 +131,7 @@ def test_a_row_that_is_gone_for_one_load_is_still_known_when_it_is_back(ledger, 
     assert (len(ledger.states()[-1]["keys"]), ledger.states()[-1]["gone"]) == (1, {})
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("old", "value", "new"),
     [
@@ -151,6 +152,7 @@ def test_rows_are_known_by_values_however_their_type_writes_them(ledger, old, va
     assert len(ledger.target()) == 1
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(("old", "new"), [("FLOAT", "DOUBLE"), ("DOUBLE", "FLOAT")])
 def test_a_type_that_gives_values_other_texts_is_refused(ledger, old, new):
     ledger.make(old, (1, "0.1", "a"))
@@ -393,6 +395,7 @@ def test_rows_that_a_transform_did_not_read_keep_the_state_where_it_is(ledger):
     assert not (ledger.shop.folder / "target.duckdb").exists() or not ledger.target("SHOW TABLES")
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     "query",
     [
@@ -419,6 +422,7 @@ def test_other_inputs_of_a_transform_may_be_cut(ledger):
     ledger.loaded(other, both)
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("query", "passes"),
     [
@@ -544,6 +548,7 @@ def test_a_bound_that_is_no_value_of_the_cursor(ledger):
     assert error.exit_code == 2
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("loaded", [True, False])
 @pytest.mark.parametrize(
     ("bounds", "words"),
@@ -564,6 +569,7 @@ def test_bounds_that_no_row_can_be_between(ledger, loaded, bounds, words):
     assert error.exit_code == 2
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(("old", "value", "new"), [("DATE", "2026-03-01", "INTEGER"), ("VARCHAR", "abc", "DATE")])
 def test_a_cursor_of_another_kind_is_named_before_its_bounds_are_read(ledger, old, value, new):
     ledger.mode, ledger.incremental = "upsert", {"cursor": "ts"}

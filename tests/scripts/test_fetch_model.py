@@ -18,6 +18,8 @@ import pytest
 from scripts import fetch_model
 from scripts.fetch_model import DIFFERENT, FAILED, INTERRUPTED, NO_ROOM, QWEN, Model, Part, main
 
+pytestmark = pytest.mark.house
+
 ROOT = Path(__file__).resolve().parents[2]
 PIECES = (b"first " * 1000, b"second " * 1000, b"third")
 CONTENT = b"".join(PIECES)

@@ -147,6 +147,7 @@ def test_splits_cover_every_row_once(folder):
         assert found == [number * 100 + n for number in range(5) for n in range(number * 7)]
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("rows", [0, 1, 2048, 5000, 300_000])
 @pytest.mark.parametrize("group", [2048, 122_880])
 def test_bytes_follow_from_rows_alone(folder, rows, group):

@@ -14,6 +14,8 @@ import pytest
 from osiris_core.api import DriverError
 from tests.bench import Bench, tuples
 
+pytestmark = pytest.mark.matrix
+
 D = Decimal
 UTC = dt.UTC
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
 
+import duckdb
 import pexpect
 import pyte
 import yaml
@@ -18,10 +20,21 @@ COMMAND = [sys.executable, "-m", "osiris_core", "chat"]
 ROWS, COLUMNS = 50, 120
 
 
-def project(folder, server):
+def few_flights(folder):
+    """The files of the example with the flights of the first two days of each month."""
+    folder.mkdir()
+    for file in DATA.glob("*.parquet"):
+        if file.stem != "flights":
+            shutil.copy(file, folder)
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY (FROM '{DATA}/flights.parquet' WHERE day <= 2) TO '{folder}/flights.parquet'")
+    return folder
+
+
+def project(folder, server, data):
     """The flights with a connection to their files, and the scripted model chosen."""
     folder.mkdir()
-    (folder / "data").symlink_to(DATA)
+    (folder / "data").symlink_to(data)
     llm = {
         "provider": "openai_compatible",
         "providers": {"openai_compatible": {"base_url": server.openai, "model": "test-model"}},

@@ -11,7 +11,7 @@ import pexpect
 import pytest
 
 from tests.chat.conftest import intent, plan
-from tests.chat.terminals import Terminal, colours, project
+from tests.chat.terminals import Terminal, colours, few_flights, project
 from tests.servers.models import ModelServer, Reply
 
 pytestmark = pytest.mark.matrix  # what is typed and sent is the same on every Python
@@ -26,9 +26,14 @@ def server():
         yield server
 
 
+@pytest.fixture(scope="module")
+def few(tmp_path_factory):
+    return few_flights(tmp_path_factory.mktemp("few") / "data")
+
+
 @pytest.fixture
-def flights(tmp_path, server):
-    return project(tmp_path / "flights", server)
+def flights(tmp_path, server, few):
+    return project(tmp_path / "flights", server, few)
 
 
 @pytest.fixture
@@ -56,7 +61,7 @@ def test_from_a_sentence_to_rows(terminal, server, flights):
     one.enter("/preview")
     one.wait("10 rows of 16, of all data; nothing was written")
     one.ready("APPROVAL")
-    assert "18460" in one.text
+    assert "1168" in one.text
     assert not list(flights.glob("logs/run_*"))
     one.enter("only the three largest")
     one.ready("OML_SYNTHESIS|APPROVAL")
@@ -74,7 +79,7 @@ def test_from_a_sentence_to_rows(terminal, server, flights):
     one.enter("yes")
     one.wait("record: ")
     one.ready("COMPLETE")
-    assert (flights / "output" / "result.csv").read_text() == "carrier,n\nUA,58665\nB6,54635\nEV,54173\n"
+    assert (flights / "output" / "result.csv").read_text() == "carrier,n\nUA,3806\nB6,3629\nEV,3456\n"
     one.type("\x04")
     assert one.end() == 0
 
@@ -103,7 +108,7 @@ def test_the_text_that_is_approved_is_the_edited_one(terminal, server, flights, 
     one.wait("LIMIT 1", "Run this pipeline")
     one.enter("yes")
     one.ready("COMPLETE")
-    assert (flights / "output" / "result.csv").read_text() == "carrier,n\nUA,58665\n"
+    assert (flights / "output" / "result.csv").read_text() == "carrier,n\nUA,3806\n"
     one.enter("/undo")
     one.wait("back to the draft before")
     one.ready("APPROVAL")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.chat.conftest import intent, plan
-from tests.chat.terminals import piped, project
+from tests.chat.terminals import few_flights, piped, project
 from tests.servers.models import ModelServer, Status
 
 pytestmark = pytest.mark.matrix  # what is typed and sent is the same on every Python
@@ -19,9 +19,14 @@ def server():
         yield server
 
 
+@pytest.fixture(scope="module")
+def few(tmp_path_factory):
+    return few_flights(tmp_path_factory.mktemp("few") / "data")
+
+
 @pytest.fixture
-def flights(tmp_path, server):
-    return project(tmp_path / "flights", server)
+def flights(tmp_path, server, few):
+    return project(tmp_path / "flights", server, few)
 
 
 def test_a_conversation_of_lines(flights, server):
@@ -32,7 +37,7 @@ def test_a_conversation_of_lines(flights, server):
     assert "osiris>" not in done.stdout
     assert "-- result\nSELECT\n" in done.stdout
     assert "record: logs/run_" in done.stdout
-    assert (flights / "output" / "result.csv").read_text().startswith("carrier,n\n9E,18460\n")
+    assert (flights / "output" / "result.csv").read_text().startswith("carrier,n\n9E,1168\n")
 
 
 @pytest.mark.parametrize("text", ["flights per carrier\n", "flights per carrier\n/run\n"])
@@ -97,7 +102,7 @@ def test_a_model_that_fails_is_said_and_the_conversation_goes_on(flights, server
 def test_a_preview_changes_nothing(flights, server):
     server.say(intent(), plan(CARRIERS))
     done = piped(flights, "flights per carrier\n/preview\n/quit\n")
-    assert "carrier VARCHAR\tn BIGINT\n9E\t18460\n" in done.stdout
+    assert "carrier VARCHAR\tn BIGINT\n9E\t1168\n" in done.stdout
     assert {path.name for path in flights.iterdir()} == {
         ".osiris",
         "data",

@@ -123,6 +123,16 @@ def test_tables_views_columns_keys_indexes_and_comments(shop):
     assert [column["name"] for column in found["big"]["columns"]] == ["nr"]
 
 
+def test_what_the_server_keeps_of_others_is_not_shown(shop):
+    """Nor its rows, which would go on to a model; a read refuses it, too."""
+    shop.connect(database="mysql")
+    found = shop.tables()
+    assert {"time_zone_name", "help_topic"} <= set(found)
+    assert {"user", "global_priv", "proxies_priv", "servers", "general_log"}.isdisjoint(found)
+    done = shop.run("--table", "global_priv", code=2)
+    assert "no table" in done.output
+
+
 def test_profiles_are_exact_texts(shop):
     shop.sql(
         "CREATE TABLE t (b BIGINT UNSIGNED, d DECIMAL(65,10), f FLOAT, g DOUBLE, tm TIME(6), dt DATETIME(6), bin VARBINARY(9), "

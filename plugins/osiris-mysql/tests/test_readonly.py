@@ -7,6 +7,7 @@ import pytest
 from osiris_core.api import DriverError, OsirisError
 from osiris_mysql.extractor import reading_session
 from osiris_mysql.functions import RULES
+from osiris_mysql.private import folded
 from osiris_mysql.result import prepare
 from osiris_sql.readonly import MOST_BYTES, Refused, read_only
 
@@ -385,6 +386,192 @@ def test_a_stored_function_that_writes_is_stopped_by_the_server(table):
         table.rows("extractor", query="SELECT writes(1) AS x")
     assert caught.value.code == "OSR-MYSQL-021"
     assert len(table.content("t")) == 3
+
+
+PRIVATE = [
+    # the server's own databases: passwords, other sessions, other servers, paths
+    "select * from mysql.user",
+    "select User, authentication_string from mysql.user",
+    "select * from mysql.global_priv",
+    "select * from mysql.proxies_priv",
+    "select * from mysql.servers",
+    "select * from mysql.general_log",
+    "select * from mysql.slow_log",
+    "select * from mysql.proc",
+    "select * from mysql.column_stats",
+    "select * from `mysql`.`global_priv`",
+    "select * from `mysql`.global_priv",
+    "select * from mysql . global_priv",
+    "select * from mysql/**/./**/global_priv",
+    "select * from mysql -- x\n.\nglobal_priv",
+    "select * from MySQL.Global_Priv",
+    "select * from mysql.global_priv as t",
+    "select p.Priv from mysql.global_priv p",
+    "select mysql.global_priv.Priv from mysql.global_priv",
+    "select t.a, p.Priv from t, mysql.global_priv p",
+    "select t.a, p.Priv from t join mysql.global_priv p on true",
+    "select t.a from t left join (mysql.global_priv as p) on p.User = t.b",
+    "select * from (mysql.global_priv)",
+    "select * from (t, mysql.global_priv)",
+    "select * from (select * from mysql.global_priv) as x",
+    "select (select max(Priv) from mysql.global_priv) as x",
+    "select a from t where exists (select 1 from mysql.global_priv where Priv like '%*A%')",
+    "select a from t where b in (table mysql.global_priv)",
+    "select a from t order by (select max(Priv) from mysql.global_priv)",
+    "select a from t union select Priv from mysql.global_priv",
+    "with x as (select * from mysql.global_priv) select * from x",
+    "with mysql as (select 1) select * from mysql.global_priv",
+    "with t as (select 1 as b) select * from t where b in (select User from mysql.global_priv)",
+    "table mysql.global_priv",
+    "(table mysql.global_priv)",
+    "select * from mysql.global_priv use index (primary)",
+    "select * from performance_schema.threads",
+    "select * from performance_schema.processlist",
+    "select * from performance_schema.events_statements_history",
+    "select * from performance_schema.events_statements_summary_by_digest",
+    "select * from performance_schema.user_variables_by_thread",
+    "select * from performance_schema.setup_actors",
+    "select * from performance_schema.prepared_statements_instances",
+    "select * from performance_schema.session_connect_attrs",
+    "select * from performance_schema.file_instances",
+    "select * from performance_schema.global_variables",
+    "select * from performance_schema.replication_connection_configuration",
+    "select * from performance_schema.not_made_yet",
+    "select * from sys.processlist",
+    "select * from sys.session",
+    "select * from sys.x$statement_analysis",
+    "select * from sys.schema_table_lock_waits",
+    "select * from information_schema.processlist",
+    "select * from INFORMATION_SCHEMA.PROCESSLIST",
+    "select info from `information_schema` . `ProcessList` as x",
+    "select * from İnformation_schema.processlist",
+    "select * from information_schema.global_variables",
+    "select * from information_schema.system_variables",
+    "select * from information_schema.innodb_trx",
+    "select * from information_schema.innodb_locks",
+    "select * from information_schema.innodb_ft_index_table",
+    "select * from information_schema.files",
+    "select * from information_schema.column_statistics",
+    # variables
+    "select @@datadir",
+    "select @@DataDir",
+    "select @@global.datadir",
+    "select @@secure_file_priv",
+    "select @@`datadir`",
+    "select @@global.`datadir`",
+    "select @@local.datadir",
+    "select @@session . datadir",
+    "select @@basedir, @@sql_mode",
+    "select @@ssl_key",
+    "select @@init_connect",
+    "select @@default.key_buffer_size",
+    "select a from t where b = @@datadir",
+    "with x as (select @@datadir as d) select d from x",
+]
+
+PUBLIC = [
+    "select table_name, table_rows from information_schema.tables where table_schema = database()",
+    "select column_name from INFORMATION_SCHEMA.COLUMNS where table_name = 't'",
+    "select c.column_name as n from `information_schema`.`columns` c join information_schema.tables t using (table_name)",
+    "select information_schema.tables.table_name as n from information_schema.tables",
+    "select * from information_schema.statistics",
+    "select * from information_schema.key_column_usage",
+    "select * from information_schema.referential_constraints",
+    "select * from information_schema.views",
+    "select schema_name from information_schema.schemata",
+    "select variable_name as n, variable_value as v from information_schema.global_status",
+    "select name from mysql.time_zone_name",
+    "select name from mysql.help_topic limit 1",
+    "select object_name from performance_schema.table_io_waits_summary_by_table",
+    "select * from performance_schema.global_status",
+    "select user as u, host as h from (select 'a' as user, 'b' as host) as servers",
+    "select `user`.a as x, threads.b as y from t as `user`, t as threads",
+    "select 'mysql.global_priv' as x, \"information_schema.processlist\" as y, 'user@@datadir' as z -- mysql.user @@datadir",
+    "with processlist as (select 1 as one) select processlist.one from processlist",
+    "select @@sql_mode as m, @@session.time_zone as z, @@global.max_allowed_packet as p, @@version as v, @@server_id as s",
+]
+
+
+@pytest.mark.parametrize("sql", PRIVATE)
+def test_what_the_server_keeps_of_others_is_refused(table, sql):
+    """By name, and before the server is asked; only where the parser does not read it, it says so instead."""
+    with pytest.raises(DriverError, match=r"no pipeline needs|cannot be parsed|begins with 'table'") as caught:
+        table.read("extractor", query=sql)
+    assert caught.value.code == "OSR-MYSQL-021"
+    with pytest.raises(DriverError) as caught:
+        table.read("extractor", table="t", columns=["a"], where=f"exists ({sql})")
+    assert caught.value.code == "OSR-MYSQL-021"
+
+
+def test_it_is_the_name_that_is_refused():
+    """What of it all the parser does not read is little."""
+    unread = []
+    for sql in PRIVATE:
+        try:
+            read_only(sql, RULES)
+        except Refused:
+            unread.append(sql)
+    assert set(unread) <= {"table mysql.global_priv", "select @@global.`datadir`", "select @@default.key_buffer_size"}
+
+
+@pytest.mark.parametrize("sql", PUBLIC)
+def test_the_catalog_and_the_counters_may_be_read(table, sql):
+    assert table.read("extractor", query=sql).num_columns > 0
+
+
+@pytest.mark.parametrize(
+    ("database", "hidden"),
+    [("mysql", "global_priv"), ("MYSQL", "global_priv"), ("performance_schema", "threads"), ("sys", "session"),
+     ("information_schema", "processlist"), ("information_schema", "PROCESSLIST")],
+)  # fmt: skip
+def test_a_table_of_the_servers_own_is_refused_by_table_too(table, database, hidden):
+    with pytest.raises(DriverError, match="which holds what no pipeline needs") as caught:
+        table.read("extractor", table=hidden, database=database)
+    assert caught.value.code == "OSR-MYSQL-021"
+    with pytest.raises(DriverError, match="which holds what no pipeline needs"):
+        table.read("extractor", table=hidden, database=database, partition_on="Host", parts=2)
+
+
+@pytest.mark.parametrize(
+    ("database", "hidden", "open_"),
+    [("mysql", "global_priv", "time_zone_name"), ("performance_schema", "threads", "global_status"),
+     ("information_schema", "processlist", "tables")],
+)  # fmt: skip
+def test_a_connection_to_the_servers_own_database_hides_as_much(table, database, hidden, open_):
+    table.use(database=database)
+    refused = [
+        f"select * from {hidden}",
+        f"select * from `{hidden.upper() if database == 'information_schema' else hidden}`",
+        f"select x.* from {hidden} as x",
+        f"(table {hidden})",
+        f"select 1 as x from {open_} where 1 in (select 1 from {hidden})",
+        f"with x as (select * from {hidden}) select * from x",
+        f"with {hidden} as (select * from {hidden}) select * from {hidden}",
+        f"select * from {hidden} where 1 in (with {hidden} as (select 1 as x) select x from {hidden})",
+    ]
+    for sql in refused:
+        with pytest.raises(DriverError, match="which holds what no pipeline needs"):
+            table.read("extractor", query=sql)
+    with pytest.raises(DriverError, match="which holds what no pipeline needs"):
+        table.read("extractor", table=hidden)
+    assert table.read("extractor", query=f"select count(*) as n from {open_}").num_rows == 1
+    assert table.read("extractor", table=open_, limit=1).num_columns > 0
+    assert table.rows("extractor", query="with mine as (select 1 as one) select one from mine") == [(1,)]
+
+
+def test_names_of_databases_are_compared_as_a_server_might(bench):
+    """Every character that a collation of names takes for an ASCII letter is taken for it here too."""
+    bench.sql("CREATE TABLE c (n INT, c CHAR(1) CHARACTER SET utf8mb3 COLLATE utf8mb3_general_ci)")
+    codes = [code for code in range(0x80, 0x10000) if not 0xD800 <= code < 0xE000]
+    for at in range(0, len(codes), 5000):
+        rows = ", ".join(f"({code}, _utf8mb3 x'{chr(code).encode().hex()}')" for code in codes[at : at + 5000])
+        bench.sql(f"INSERT INTO c VALUES {rows}")
+    alike = bench.sql(
+        "SELECT n, l FROM c, (SELECT DISTINCT CHAR(97 + n % 26 USING utf8mb3) AS l FROM c) AS letters "
+        "WHERE c = l OR LOWER(c) = l OR UPPER(c) = UPPER(l)"
+    )
+    assert len(alike) > 200
+    assert [(chr(code), letter) for code, letter in alike if folded(chr(code)) != letter] == []
 
 
 @pytest.mark.parametrize(

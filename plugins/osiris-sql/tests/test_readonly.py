@@ -194,3 +194,21 @@ def test_conditions(sql):
 def test_what_is_no_condition(sql):
     with pytest.raises(Refused):
         check_condition(sql, "mysql")
+
+
+TOLD = [
+    ("select t.a, `d b` . `t``x`.c from d.t", {("t", "a"), ("d b", "t`x", "c"), ("d", "t")}, set()),
+    ("select d.f(1), a from t", set(), set()),
+    ("select t.* from t", {("t", "*")}, set()),
+    ("select 'd.t', 1.5 -- d.t @@x\n", set(), set()),
+    ("select a from t where b in (table d.t)", {("d", "t")}, set()),
+    ("select @@SQL_mode, @@session.Time_zone, (@@`datadir`), 1 as d", set(), {"sql_mode", "time_zone", "datadir"}),
+]
+
+
+@pytest.mark.parametrize(("sql", "dotted", "variables"), TOLD)
+def test_the_names_that_a_query_writes_out(sql, dotted, variables):
+    query = read_only(sql, Rules(dialect="mysql", denied=frozenset(), qualified=True))
+    assert query.variables == variables
+    # A variable's scope qualifies it like a table.
+    assert {names for names in query.dotted if names[0] != "session"} == dotted

@@ -357,6 +357,13 @@ def test_a_condition_is_one_condition_that_reads(besieged, condition):
     assert caught.value.code in ("OSR-PG-020", "OSR-PG-026")
 
 
+@pytest.mark.parametrize("table", ["pg_authid", "pg_shadow", "pg_settings", "pg_user_mapping"])
+def test_what_the_server_keeps_of_others_is_refused_by_table_too(besieged, table):
+    with pytest.raises(DriverError, match="which holds what no pipeline needs") as caught:
+        besieged.read("extractor", table=table, schema="pg_catalog")
+    assert caught.value.code == "OSR-PG-020"
+
+
 @pytest.mark.parametrize("sql", LEGAL)
 def test_a_query_that_reads_is_let_through(besieged, sql):
     params = {"low": -1, "text": "a'; DELETE FROM victim; --"} if ":low" in sql else {}

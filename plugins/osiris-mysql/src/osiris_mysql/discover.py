@@ -31,6 +31,7 @@ from osiris_core.api import (
     sample_source,
 )
 from osiris_mysql.connection import address
+from osiris_mysql.private import is_hidden
 from osiris_mysql.session import open_session
 
 if TYPE_CHECKING:
@@ -124,6 +125,8 @@ class DatabaseReader:
         primary, unique, indexes = self._keys()
         foreign = self._foreign()
         for name, kind, rows, size, comment in found:
+            if is_hidden(self._connection.database, name):
+                continue  # nothing may read it, and its rows are for nobody to see
             view = "VIEW" in kind
             broken = view and _BROKEN_VIEW in (comment or "")
             yield Table(

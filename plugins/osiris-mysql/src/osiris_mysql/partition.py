@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from osiris_core.api import DriverError
-from osiris_mysql.query import KEPT, charset_of, name
+from osiris_mysql.query import KEPT, charset_of, name, table_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,10 +35,9 @@ _WHOLE_DATE: Final = re.compile(r"(?!0000)\d{4}-(?!00)\d\d-(?!00)\d\d(?: .*)?", 
 
 def plan_parts(session: Session, config: MySQLExtractor, count: int) -> list[dict[str, Any]]:
     """At most ``count`` parts as plain data, none for "as one"."""
-    assert config.table is not None
     assert config.partition_on is not None
     what = f"reading table '{config.table}' in parts"
-    target = f"{name(config.database or session.connection.database)}.{name(config.table)}"
+    target = table_name(session, config, what)
     column, kind = _column(session, target, config, what)
     rows = int(session.run(f"SELECT COUNT({name(column)}) FROM {target}", what)[0][0])
     count = min(count, rows // _LEAST_ROWS)

@@ -10,6 +10,7 @@ import attrs
 
 from osiris_core.api import DriverError, InvalidInput, placeholders, quote_identifier, rewrite
 from osiris_mysql.functions import RULES
+from osiris_mysql.private import refuse_hidden, refuse_private
 from osiris_mysql.reading import WIDENED
 from osiris_sql.readonly import Refused, check_condition, read_only, without_comments
 
@@ -60,10 +61,8 @@ def base_query(session: Session, config: MySQLExtractor, step_id: str, extra: Se
 
 
 def _table_query(session: Session, config: MySQLExtractor, extra: Sequence[str]) -> Base:
-    assert config.table is not None
-    database = config.database or session.connection.database
     what = f"reading table '{config.table}'"
-    target = f"{name(database)}.{name(config.table)}"
+    target = table_name(session, config, what)
     shown = session.run(f"SHOW FULL COLUMNS FROM {target}", what)
     known = {row[0].lower(): row for row in shown}
     if config.columns is None:
@@ -83,6 +82,14 @@ def _table_query(session: Session, config: MySQLExtractor, extra: Sequence[str])
     if config.where is not None:
         conditions.insert(0, _condition(session, target, config))
     return Base(sql=f"SELECT {listed} FROM {target}{_where(conditions)}", what=what, widened=widened, charsets=charsets)
+
+
+def table_name(session: Session, config: MySQLExtractor, what: str) -> str:
+    """The table to read, as the server's SQL names it; refuses one that no pipeline reads."""
+    assert config.table is not None
+    database = config.database or session.connection.database
+    refuse_hidden(what, database, config.table)
+    return f"{name(database)}.{name(config.table)}"
 
 
 def charset_of(collation: str) -> str:
@@ -145,6 +152,7 @@ def _fenced(session: Session, sql: str, what: str) -> Query:
     except Refused as error:
         hint = _ALLOWABLE if "not known" in str(error) else None
         raise DriverError("OSR-MYSQL-021", f"{what} is refused: {error}", hint=hint) from error
+    refuse_private(session, query, what)
     _refuse_stored(session, query, what)
     return query
 

@@ -100,11 +100,16 @@ class Rules:
 class Query:
     """A query that passed. ``sql`` is what to send: its text without comments and final semicolons. ``calls`` are the
     names before a parenthesis, with their schema: every function that is called, and some words that are none.
+    ``dotted`` are the names that stand with what qualifies them, part by part as written, but for those of functions;
+    ``variables`` are the variables of MySQL's servers (``@@name``), in lower case and without their scope. Both are of
+    the text, not of the tree: where the parser takes a table for something else, it is among them all the same.
     """
 
     sql: str
     tree: exp.Query
     calls: frozenset[str]
+    dotted: frozenset[tuple[str, ...]]
+    variables: frozenset[str]
 
 
 def read_only(sql: str, rules: Rules, *, also: Collection[str] = ()) -> Query:
@@ -138,7 +143,8 @@ def read_only(sql: str, rules: Rules, *, also: Collection[str] = ()) -> Query:
         for name in _called(tokens):
             _check_name(name, rules, names)
     _check_nodes(tree, rules, names)
-    return Query(sql=text, tree=tree, calls=calls)
+    dotted = frozenset(_dotted(tokens))
+    return Query(sql=text, tree=tree, calls=calls, dotted=dotted, variables=frozenset(_variables(tokens)))
 
 
 def check_condition(sql: str, dialect: str) -> None:
@@ -221,6 +227,30 @@ def _one_statement(text: str, tokens: list[Token]) -> tuple[str, list[Token]]:
     if tokens[0].text.casefold() not in _FIRST:
         raise Refused(f"it begins with {tokens[0].text[:40]!r}, and only SELECT, WITH and VALUES read")
     return text.strip(), tokens
+
+
+def _dotted(tokens: list[Token]) -> Iterator[tuple[str, ...]]:
+    """The names of more than one part, but for those before a parenthesis."""
+    at = 0
+    while at < len(tokens):
+        end = _dotted_end(tokens, at)
+        if end > at and tokens[min(end + 1, len(tokens) - 1)].token_type != TokenType.L_PAREN:
+            yield tuple(token.text for token in tokens[at : end + 1 : 2])
+        at = end + 1
+
+
+def _dotted_end(tokens: list[Token], at: int) -> int:
+    """The last part of the name whose first one is ``at``."""
+    while at + 2 < len(tokens) and tokens[at + 1].token_type == TokenType.DOT:
+        at += 2
+    return at
+
+
+def _variables(tokens: list[Token]) -> Iterator[str]:
+    """The names after '@@', the last part of each."""
+    for at, token in enumerate(tokens[:-1], start=1):
+        if token.token_type == TokenType.SESSION_PARAMETER:
+            yield tokens[_dotted_end(tokens, at)].text.casefold()
 
 
 def _calls(tokens: list[Token]) -> Iterator[str]:

@@ -64,10 +64,14 @@ def check_text(sql: str, what: str) -> Query:
         raise _refusal(what, str(refused)) from None
     # Of the text itself, strings included, as well: see check_functions.
     texts = {_unquoted(name).lower() for name in _NAMES.findall(query.sql)}
-    secret = sorted((_identifiers(query) | texts) & _SECRET)
-    if secret:
-        raise _refusal(what, f"it names '{secret[0]}', which holds what no pipeline needs")
+    refuse_secret(_identifiers(query) | texts, what)
     return query
+
+
+def refuse_secret(names: Collection[str], what: str) -> None:
+    """Refuse to read where one of ``names`` is that of a relation that no pipeline reads."""
+    if secret := sorted(_SECRET.intersection(names)):
+        raise _refusal(what, f"it names '{secret[0]}', which holds what no pipeline needs")
 
 
 def check_one_condition(sql: str, what: str) -> None:

@@ -10,7 +10,7 @@ import attrs
 from osiris_core.api import DriverError, placeholders, quote_identifier, rewrite
 from osiris_supabase.postgres.cursor import window_conditions
 from osiris_supabase.postgres.failures import ServerFailure
-from osiris_supabase.postgres.fence import check_functions, check_one_condition, check_shape, check_text
+from osiris_supabase.postgres.fence import check_functions, check_one_condition, check_shape, check_text, refuse_secret
 from osiris_supabase.postgres.types_in import ColumnPlan, column_plan
 
 if TYPE_CHECKING:
@@ -118,6 +118,7 @@ def _table_sql(
     session: Session, config: Extractor, schema: str, allowed: Collection[str], what: str, part: str | None
 ) -> str:
     assert config.table is not None
+    refuse_secret({config.table}, what)
     table = find_table(session, schema, config.table)
     if table is None:
         raise DriverError("OSR-PG-024", f"there is no table '{config.table}' in schema '{schema}'")

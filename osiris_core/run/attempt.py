@@ -71,7 +71,7 @@ class Attempt:
         if stuck and culprit is None:
             culprit = stuck[0], RunFailed("OSR-RUN-006", "the driver did not stop when asked to")
         if culprit is not None:
-            step_id, cause = culprit
+            step_id, cause = self._whose(*culprit)
             component = self._run.steps[step_id].component
             raise StepError(step_id, as_error(cause, step=step_id, component=component), stuck) from cause
         self._count()
@@ -243,6 +243,14 @@ class Attempt:
                 assert failure is not None
                 return step.id, failure
         return (self._unit.root.id, caught) if caught is not None else None
+
+    def _whose(self, step_id: str, cause: BaseException) -> tuple[str, BaseException]:
+        """The step that ``cause`` is to be said of: the state of an incremental extract is for its writer to give."""
+        incremental = self._run.incrementals.get(step_id)
+        if incremental is None or cause is not incremental.unread:
+            return step_id, cause
+        writer = incremental.writer.id
+        return (writer if any(step.id == writer for step in self._unit.steps) else step_id), cause
 
     def _confirm(self) -> None:
         """Raise what any step of the unit has met, so that nothing is published if one of them has swallowed it."""

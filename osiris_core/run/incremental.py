@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from osiris_core.errors import DriverError
+from osiris_core.errors import DriverError, OsirisError
 from osiris_core.oml.destination import destination_of
 from osiris_core.run.bounds import APPEND, Bounds, incremental_pairs, window_of
 from osiris_core.run.cursor_state import CursorState, read_text, source_of, state_key
@@ -74,6 +74,8 @@ class IncrementalExtract:
         self.config = config
         self.appends = getattr(writer.config, "mode", None) == APPEND
         self.key = state_key(pipeline, extract.id, _destination(writer))
+        self.unread: OsirisError | None = None
+        """What kept the writer from giving the state, on the extract's thread."""
         self._bounds = bounds
         self._lock = threading.Lock()
         self._began: Began | None = None
@@ -110,7 +112,13 @@ class IncrementalExtract:
         """Which rows to read; asks the destination once in a run."""
         with self._lock:
             if self._began is None:
-                state, text = self.read(context())
+                try:
+                    state, text = self.read(context())
+                except OsirisError as error:
+                    self.unread = error
+                    error.message = f"the state that '{self.writer.id}' keeps cannot be read: {error.message}"
+                    error.args = (error.message,)
+                    raise
                 if not self._bounds.full_refresh:
                     self.require_same(state)
                 self._began = self.where(state, text)

@@ -484,6 +484,33 @@ def test_an_attempt_that_is_retried_begins_where_the_first_one_did(ledger, monke
     assert [row[0] for row in ledger.target()] == [1, 2, 3]
 
 
+def test_a_state_that_cannot_be_read_is_the_writers_failure(ledger):
+    """It is asked for before the extract begins; it is the writer's connection that fails all the same."""
+    ledger.make("INTEGER", (1, 1, "a"))
+    (ledger.shop.folder / "target.duckdb").write_text("no database " * 1000)
+    ran = ledger.load()
+    assert ran.outcome.error.where == "step 'load' (duckdb.writer)"
+    assert "the state that 'load' keeps cannot be read: " in ran.outcome.error.message
+    (failed,) = ran.events("step_failed")
+    (stopped,) = ran.events("step_cancelled")
+    assert (failed["step"], failed["code"]) == ("load", "OSR-DUCKDB-021")
+    assert (stopped["step"], stopped["reason"]) == ("read", "step 'load' failed")
+    assert [ran.step(one)["status"] for one in ("read", "load")] == ["cancelled", "failed"]
+
+
+def test_a_state_of_a_writer_that_runs_later_names_it(ledger):
+    """The extract ends in a spool: the writer has not begun."""
+    ledger.make("INTEGER", (1, 1, "a"))
+    (ledger.shop.folder / "target.duckdb").write_text("no database " * 1000)
+    odd, even = (sql(name, "SELECT * FROM df", ["read"]) for name in ("odd", "even"))
+    ran = ledger.load(odd, even, sql("both", "SELECT * FROM odd UNION SELECT * FROM even", ["odd", "even"]))
+    assert ran.outcome.error.where == "step 'load' (duckdb.writer)"
+    (failed,) = ran.events("step_failed")
+    assert failed["step"] == "read"
+    assert failed["message"].startswith("the state that 'load' keeps cannot be read: ")
+    assert [ran.step(one)["status"] for one in ("read", "load")] == ["failed", "skipped"]
+
+
 # Reading everything again, and a part again.
 
 

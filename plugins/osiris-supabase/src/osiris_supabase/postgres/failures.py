@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from psycopg.pq import DiagnosticField
@@ -30,6 +31,12 @@ _CLASSES: Final[Mapping[str, tuple[str, bool]]] = {
     "57P": ("OSR-PG-003", True),
 }
 """Code and whether a retry may help, by the longest beginning of the SQLSTATE; anything else is OSR-PG-012."""
+_BROKEN_RULES: Final = ("23", "44")
+"""Classes of SQLSTATEs whose details show the row, or the values of a key, that break a rule of a table."""
+_KEY: Final = re.compile(r"(?P<names>\([^()]*\)\s?=\s?)?\(.*\)", re.DOTALL)
+_ROW: Final = re.compile(r"\(.*\)", re.DOTALL)
+_KEYED: Final = ("23503", "23505", "23P01")
+_LINE: Final = re.compile(r"(COPY .*?, line \d+).*")
 
 
 class ServerFailure(Exception):
@@ -60,14 +67,32 @@ class ServerFailure(Exception):
 
     @property
     def said(self) -> str:
-        """The server's words, on one line and not too many: its message and, for a bad row, which one."""
+        """The server's words, on one line and not too many: its message and, for a bad row, which one - not its values,
+        of which only one that is no value of its column's type is shown.
+        """
         words = self.fields.get("message", "")
         context = self.fields.get("context", "").split("\n")[0]
-        for more in (self.fields.get("detail", ""), context if context.startswith("COPY ") else ""):
+        for more in (self._detail(), self._line(context) if context.startswith("COPY ") else ""):
             if more:
                 words = f"{words} ({more})"
-        words = " ".join(words.split())
-        return words if len(words) <= _SHOWN else f"{words[:_SHOWN]}…"
+        return _shown(words)
+
+    def _detail(self) -> str:
+        detail = self.fields.get("detail", "")
+        if not self.state.startswith(_BROKEN_RULES):
+            return detail
+        # In whatever language the server speaks.
+        if self.state in _KEYED:
+            return _KEY.sub(lambda match: f"{match['names'] or ''}(…)", detail, count=1)
+        return _ROW.sub("(…)", detail)
+
+    def _line(self, context: str) -> str:
+        return _LINE.sub(r"\1", context) if self.state.startswith(_BROKEN_RULES) else context
+
+    def advice(self, ours: str | None = None) -> str | None:
+        """What to do about it: ``ours``, and what the server advises."""
+        theirs = _shown(self.fields.get("hint", ""))
+        return "; the server says: ".join(one for one in (ours, theirs) if one) or None
 
     def error(self, what: str, *, codes: Mapping[str, str] | None = None, hint: str | None = None) -> OsirisError:
         """The error to raise; ``codes`` say by SQLSTATE or its class what another meaning is meant by."""
@@ -78,7 +103,12 @@ class ServerFailure(Exception):
         for length in (2, 3, 5):
             code = (codes or {}).get(self.state[:length], code)
         kind = ConnectionUnusable if code in ("OSR-PG-002", "OSR-PG-006") else DriverError
-        return kind(code, f"{what}: {self.said}", hint=hint, retriable=retriable)
+        return kind(code, f"{what}: {self.said}", hint=self.advice(hint), retriable=retriable)
+
+
+def _shown(words: str) -> str:
+    line = " ".join(words.split())
+    return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…"
 
 
 def lost(what: str, why: str = "") -> DriverError:

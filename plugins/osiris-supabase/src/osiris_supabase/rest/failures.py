@@ -22,6 +22,8 @@ class Refusal:
     status: int
     code: str = ""
     message: str = ""
+    hint: str = ""
+    """What the server advises. Its details are left out: they are rows."""
     retry_after: float | None = None
 
     @classmethod
@@ -40,6 +42,7 @@ class Refusal:
             status=status,
             code=_text(found.get("code")),
             message=_text(found.get("message") or found.get("msg") or found.get("error")),
+            hint=_text(found.get("hint")),
             retry_after=seconds,
         )
 
@@ -75,14 +78,14 @@ def raise_refusal(refused: Refused, *, what: str) -> NoReturn:
 
 def _error(refusal: Refusal, what: str, attempts: int) -> OsirisError:
     said = f"{what}: {refusal.message or 'no reason given'} ({_named(refusal)})"
-    code, status = refusal.code, refusal.status
+    code, status, advice = refusal.code, refusal.status, refusal.hint or None
     if code == "42501":
         return DriverError("OSR-SUPA-103", said, hint=_grants(what))
     if status == 401 or code in ("PGRST301", "PGRST302", "PGRST303"):
         return ConnectionUnusable("OSR-SUPA-102", said)
     simple = _SIMPLE.get(code) or _GROUPS.get(code[:2] if len(code) == 5 else "")
     if simple is not None:
-        return DriverError(simple, said)
+        return DriverError(simple, said, hint=advice)
     if refusal.passes:
         tries = f" after {attempts} attempts" if attempts > 1 else ""
         return DriverError("OSR-SUPA-106", f"{said}{tries}", retriable=True)
@@ -93,8 +96,8 @@ def _error(refusal: Refusal, what: str, attempts: int) -> OsirisError:
     if status == 413:
         return DriverError("OSR-SUPA-119", said)
     if status == 403:
-        return DriverError("OSR-SUPA-103", said)
-    return DriverError("OSR-SUPA-118", said)
+        return DriverError("OSR-SUPA-103", said, hint=advice)
+    return DriverError("OSR-SUPA-118", said, hint=advice)
 
 
 _SIMPLE: Final = {

@@ -163,6 +163,10 @@ ATTACKS = [
     "SELECT 1 FROM victim TABLESAMPLE system (set_config('a.b', '1', false)::float4)",
 ]
 
+LONG = "erase_" + "e" * 57
+LONG_TYPE = "é" * 31
+"""Names of 63 and 62 bytes: a server takes no more of any."""
+
 UNCALLED = [
     # functions of one value, read like a column of it
     "SELECT (0.1::float8).pg_sleep AS a",
@@ -203,6 +207,26 @@ UNCALLED = [
     "SELECT a FROM json_populate_record(NULL::pair, '{\"a\": 1}')",
     'SELECT CAST(\'("{""(1,2)""}")\' AS pairs) AS a',
     "SELECT '[1,3)'::span AS a",
+    # the row type of a table with a column of one
+    "SELECT '(1,2)'::kept AS a",
+    "SELECT '(1,2)' :: public . \"kept\" AS a",
+    "SELECT CAST('(1,2)' AS kept) AS a",
+    "SELECT kept('(1,2)') AS a",
+    "SELECT '{}'::kept[] AS a",
+    "SELECT '{}'::_kept AS a",
+    "SELECT a.n FROM json_populate_record(NULL::kept, '{\"g\": 1}') AS a",
+    'SELECT x.r AS a FROM json_to_record(\'{"r": {"g": 1}}\') AS x(r kept)',
+    'SELECT x.r AS a FROM json_to_record(\'{"r": {"g": 1}}\') AS x("from" int, r public.kept)',
+    "SELECT (json_populate_record(k, '{\"g\": 1}')).n AS a FROM kept AS k",
+    "SELECT (jsonb_populate_record(k, '{\"g\": 1}')).n AS a FROM (SELECT * FROM kept) AS k",
+    # types that are made of one with a cast
+    "SELECT 'x'::text::moody AS a",
+    "SELECT row('x'::text)::moods AS a",
+    "SELECT '{x}'::text[]::_mood AS a",
+    # a name of which the server takes the beginning
+    f"SELECT {LONG}_and_more() AS a",
+    f'SELECT "{LONG}_and_more"() AS a',
+    f"SELECT 1::{LONG_TYPE}éé AS a",
 ]
 """Functions that run without being called by name."""
 
@@ -267,6 +291,12 @@ LEGAL = [
     "SELECT current_user AS u, current_schema AS s, version() AS v",
     "SELECT x.a AS a FROM json_to_recordset('[{\"a\":1}]') AS x(a int)",
     "SELECT pure(id) AS p FROM victim",
+    # names that hold, or are part of, those of types that act
+    "SELECT 1 AS unwary, 2 AS wary_count, 'spanning' AS \"the pair\", 'beware' AS x",
+    # a table with columns of such a type: what is in it has been checked
+    "SELECT count(*) AS n, count(k.g) AS g FROM kept AS k",
+    "SELECT count(kept.n) AS n FROM victim JOIN kept ON kept.n = victim.id WHERE NOT EXISTS (SELECT 1 FROM ONLY kept)",
+    "SELECT count(*) AS n FROM public.kept, victim LEFT JOIN LATERAL (SELECT 1 FROM kept) AS x ON true",
     # columns with the name of a function that acts
     "SELECT s.erase_if AS a, s.pg_sleep AS b FROM (SELECT 1 AS erase_if, 2 AS pg_sleep) AS s",
     "WITH s AS (SELECT 1 AS erase_if) SELECT s.erase_if FROM s",
@@ -306,7 +336,10 @@ def besieged(tmp_path_factory, postgres_server, postgres_bench):
             "CREATE FUNCTION erase_if(int) RETURNS bool LANGUAGE sql AS 'DELETE FROM victim RETURNING true';"
             "CREATE DOMAIN wary AS int CHECK (erase_if(VALUE));"
             "CREATE TYPE pair AS (a wary, b int); CREATE TYPE pairs AS (p pair[]);"
-            "CREATE TYPE span AS RANGE (subtype = wary)"
+            "CREATE TYPE span AS RANGE (subtype = wary); CREATE TABLE kept (g wary, n int);"
+            "CREATE DOMAIN moody AS mood; CREATE TYPE moods AS (m mood);"
+            f"CREATE FUNCTION {LONG}() RETURNS int {erasing};"
+            f"CREATE DOMAIN {LONG_TYPE} AS int CHECK (erase_if(VALUE))"
         )
         for extension in ("tablefunc", "xml2", "pg_trgm", "hstore", "uuid-ossp", "citext", "pgcrypto"):
             if bench.sql(f"SELECT 1 FROM pg_available_extensions WHERE name = '{extension}'"):

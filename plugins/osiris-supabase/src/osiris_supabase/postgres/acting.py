@@ -37,6 +37,11 @@ _KNOWN: Final = frozenset(
 _FIRST_MADE: Final = 16384
 """The lowest oid of what was made after the server (``FirstNormalObjectId``)."""
 
+_LONGEST_NAME: Final = 63
+"""Bytes of a name (``NAMEDATALEN - 1``)."""
+
+# What acts is looked for in all that a name can stand for: "seeds" are types whose check or cast runs it, "holding"
+# also what is made of them: domains, arrays, ranges, and rows, those of tables too.
 _ACTING: Final = f"""
 WITH RECURSIVE extended AS (
   SELECT d.objid, e.extname FROM pg_catalog.pg_depend AS d JOIN pg_catalog.pg_extension AS e ON e.oid = d.refobjid
@@ -54,15 +59,22 @@ WITH RECURSIVE extended AS (
     AND NOT (p.proname = ANY ($5::text[]) AND (p.oid < {_FIRST_MADE} OR x.extname IS NOT NULL))
     AND NOT (p.oid >= {_FIRST_MADE}
       AND (lower(p.proname) = ANY ($6::text[]) OR lower(n.nspname || '.' || p.proname) = ANY ($6::text[])))
-), guarded AS (
-  SELECT t.oid, t.oid AS domain FROM pg_catalog.pg_type AS t WHERE t.typtype = 'd' AND t.oid >= {_FIRST_MADE}
+), seeds AS (
+  SELECT c.contypid AS oid, a.name, a.made FROM pg_catalog.pg_constraint AS c
+  CROSS JOIN LATERAL regexp_matches(c.conbin::text, ':(?:op)?funcid (\\d+)', 'g') AS m(found)
+  JOIN acting AS a ON a.oid = m.found[1]::oid WHERE c.contypid >= {_FIRST_MADE} AND a.alone
   UNION
-  SELECT t.oid, g.domain FROM guarded AS g JOIN pg_catalog.pg_type AS t
-  ON (t.typcategory = 'A' AND t.typelem = g.oid) OR (t.typtype = 'd' AND t.typbasetype = g.oid)
+  SELECT c.casttarget, a.name, a.made FROM pg_catalog.pg_cast AS c JOIN acting AS a ON a.oid = c.castfunc
+  WHERE c.oid >= {_FIRST_MADE} AND c.casttarget >= {_FIRST_MADE} AND a.alone
+), holding AS (
+  SELECT s.oid, s.oid AS seed FROM seeds AS s
+  UNION
+  SELECT t.oid, h.seed FROM holding AS h JOIN pg_catalog.pg_type AS t
+  ON (t.typcategory = 'A' AND t.typelem = h.oid) OR (t.typtype = 'd' AND t.typbasetype = h.oid)
     OR EXISTS (SELECT 1 FROM pg_catalog.pg_range AS r
-      WHERE t.oid IN (r.rngtypid, r.rngmultitypid) AND r.rngsubtype = g.oid)
+      WHERE t.oid IN (r.rngtypid, r.rngmultitypid) AND r.rngsubtype = h.oid)
     OR EXISTS (SELECT 1 FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid
-      WHERE c.oid = t.typrelid AND c.relkind = 'c' AND a.atttypid = g.oid)
+      WHERE c.oid = t.typrelid AND a.atttypid = h.oid)
 )
 SELECT 'calls ' || a.name || '()', a.made FROM acting AS a
 WHERE a.name = ANY ($1::text[]) OR lower(a.name) = ANY ($1::text[])
@@ -83,16 +95,13 @@ UNION
 SELECT 'may cast to ' || t.typname || ', which runs ' || a.name || '()', a.made
 FROM pg_catalog.pg_cast AS c JOIN acting AS a ON a.oid = c.castfunc JOIN pg_catalog.pg_type AS t ON t.oid = c.casttarget
 WHERE c.oid >= {_FIRST_MADE} AND a.alone
-  AND (c.castcontext = 'i' OR strpos(lower($3), lower(t.typname)) > 0
-    OR (t.oid < {_FIRST_MADE} AND lower($3) ~ '::|cast'))
+  AND (c.castcontext = 'i' OR (t.oid < {_FIRST_MADE} AND lower($3) ~ '::|cast'))
 UNION
 SELECT 'names the ' || CASE t.typtype WHEN 'd' THEN 'domain ' ELSE 'type ' END || t.typname
-  || ', which runs ' || a.name || '()', a.made
-FROM pg_catalog.pg_constraint AS c JOIN guarded AS g ON g.domain = c.contypid
-JOIN pg_catalog.pg_type AS t ON t.oid = g.oid
-CROSS JOIN LATERAL regexp_matches(c.conbin::text, ':(?:op)?funcid (\\d+)', 'g') AS m(found)
-JOIN acting AS a ON a.oid = m.found[1]::oid
-WHERE c.contypid >= {_FIRST_MADE} AND a.alone AND strpos(lower($3), lower(t.typname)) > 0
+  || ', which runs ' || s.name || '()', s.made
+FROM seeds AS s JOIN holding AS h ON h.seed = s.oid JOIN pg_catalog.pg_type AS t ON t.oid = h.oid
+LEFT JOIN pg_catalog.pg_class AS r ON r.oid = t.typrelid AND r.relkind <> 'c'
+WHERE t.typname = ANY (CASE WHEN r.oid IS NULL THEN $7::text[] ELSE $8::text[] END)
 ORDER BY 1
 """
 
@@ -105,15 +114,37 @@ class Acting:
     allowable: bool
 
 
-def acting(
-    session: Session, sql: str, *, called: Iterable[str], named: Iterable[str], allowed: Collection[str]
-) -> tuple[Acting, ...]:
-    """What of ``sql`` may do more than compute. ``called`` are the words before its parentheses, ``named`` all of its
-    names, since a function of one row can be called like a column of it; ``allowed`` are functions, as ``name`` or
-    ``schema.name``.
+@attrs.frozen(kw_only=True)
+class Names:
+    """The names of a query, as the server may read them: the words before its parentheses (``called``), those that a
+    function of one row can have, which is called like a column of it (``columns``), all that it ``mentions``, and those
+    of them that stand where a type can (``types``).
     """
-    lists = (_array(called), _array(named), sql, _array(_KNOWN), _array(_HARMLESS), _array(map(str.lower, allowed)))
+
+    called: Iterable[str]
+    columns: Iterable[str]
+    mentions: Iterable[str]
+    types: Iterable[str]
+
+
+def acting(session: Session, sql: str, names: Names, *, allowed: Collection[str]) -> tuple[Acting, ...]:
+    """What of ``sql`` may do more than compute. ``allowed`` are functions, as ``name`` or ``schema.name``."""
+    lists = (
+        _array(map(_clipped, names.called)),
+        _array(map(_clipped, names.columns)),
+        sql,
+        _array(_KNOWN),
+        _array(_HARMLESS),
+        _array(map(str.lower, allowed)),
+        _array(map(_clipped, names.mentions)),
+        _array(map(_clipped, names.types)),
+    )
     return tuple(Acting(does=str(does), allowable=made == "t") for does, made in session.rows(_ACTING, *lists))
+
+
+def _clipped(name: str) -> str:
+    """A name as the server takes it, which is silent about bytes beyond the 63rd."""
+    return name.encode()[:_LONGEST_NAME].decode(errors="ignore")
 
 
 def _array(names: Iterable[str]) -> str:

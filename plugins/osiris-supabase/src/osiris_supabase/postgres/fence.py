@@ -17,7 +17,7 @@ from sqlglot import exp
 
 from osiris_core.api import DriverError
 from osiris_sql.readonly import Query, Refused, Rules, check_condition, read_only
-from osiris_supabase.postgres.acting import acting
+from osiris_supabase.postgres.acting import Names, acting
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -47,6 +47,14 @@ _NAME: Final = r"(?:(?<![\w$\u0080-\U0010ffff])[A-Za-z_\u0080-\U0010ffff][\w$\u0
 _OPENING: Final = re.compile(rf"({_NAME})\s*\(")
 _DOTTED: Final = re.compile(rf"(?P<head>[)\]]|{_NAME})(?P<names>(?:\s*\.\s*{_NAME})+)")
 _NAMES: Final = re.compile(_NAME)
+_WORDS: Final = re.compile(rf"::|{_NAME}(?:\s*\.\s*{_NAME})*")
+_RESERVED: Final = """
+    ALL AND ANY ARRAY CASE CROSS DISTINCT ELSE EXCEPT FROM FULL GROUP HAVING IN INNER INTERSECT IS JOIN LATERAL LEFT
+    LIKE LIMIT NATURAL NOT OFFSET ON ONLY OR ORDER RIGHT SELECT SOME TABLE THEN UNION USING WHEN WHERE WITH
+"""
+_NO_COLUMN: Final = frozenset(_RESERVED.split())
+"""Words that no column can have for a name without quotes, so that what follows one is not its type."""
+_OPENS_VALUE: Final = re.compile(r"\s*(?:[(']|\$|[EeNn]')")
 _VALUES: Final = frozenset(
     {"current_catalog", "current_date", "current_role", "current_schema", "current_time", "current_timestamp"}
     | {"current_user", "localtime", "localtimestamp", "session_user", "system_user", "user"}
@@ -63,7 +71,7 @@ def check_text(sql: str, what: str) -> Query:
     except Refused as refused:
         raise _refusal(what, str(refused)) from None
     # Of the text itself, strings included, as well: see check_functions.
-    texts = {_unquoted(name).lower() for name in _NAMES.findall(query.sql)}
+    texts = {name.lower() for name in _mentioned(query)}
     refuse_secret(_identifiers(query) | texts, what)
     return query
 
@@ -95,10 +103,37 @@ def check_functions(session: Session, query: Query, allowed: Collection[str], wh
     refused = sorted(name for name in called if _REFUSED.fullmatch(name.lower()))
     if refused:
         raise DriverError("OSR-PG-026", f"{what} calls {refused[0]}(), which does more than compute")
-    found = acting(session, query.sql, called=called, named=_identifiers(query), allowed=allowed)
+    mentions = _mentioned(query)
+    # These make a row of whatever type the value has that they are given.
+    fills = "#=" in query.sql or any("populate_record" in name.lower() for name in called)
+    types = mentions if fills else _types(query)
+    names = Names(called=called, columns=_identifiers(query), mentions=mentions, types=types)
+    found = acting(session, query.sql, names, allowed=allowed)
     if found:
         hint = "a person may name the function in the connection's 'allow_functions'" if found[0].allowable else None
         raise DriverError("OSR-PG-026", f"{what} {found[0].does}, which may do more than compute", hint=hint)
+
+
+def _mentioned(query: Query) -> frozenset[str]:
+    """Every name of the text, strings included, as written and as the server reads it without quotes."""
+    names = frozenset(map(_unquoted, _NAMES.findall(query.sql)))
+    return names | {name.lower() for name in names}
+
+
+def _types(query: Query) -> frozenset[str]:
+    """The names that stand where a type can: ``::name``, ``AS name``, ``column name``, ``name 'text'``, ``name(…)``;
+    some of them are none. A table's name is a type as well, and where it only is among the tables it makes no value.
+    """
+    found: set[str] = set()
+    before, end = "", 0
+    for match in _WORDS.finditer(query.sql):
+        if query.sql[end : match.start()].strip():
+            before = ""
+        if (before and before not in _NO_COLUMN) or _OPENS_VALUE.match(query.sql, match.end()):
+            for name in map(_unquoted, _NAMES.findall(match.group())[-1:]):
+                found |= {name, name.lower()}
+        before, end = match.group().upper(), match.end()
+    return frozenset(found)
 
 
 def _read_like_columns(query: Query) -> frozenset[str]:

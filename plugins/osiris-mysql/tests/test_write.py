@@ -576,6 +576,16 @@ def test_two_loads_of_a_table_wait_for_each_other(bench):
             bench.write("writer", NEW, table="t", mode="append", lock_timeout=0)
         assert (caught.value.code, caught.value.retriable) == ("OSR-MYSQL-061", True)
         assert bench.content() == OLD
+        # Nor is a state noted between another load's look at it and its moving it.
+        config = bench.configured("writer", {"table": "t", "mode": "append", "lock_timeout": 0})
+        with pytest.raises(DriverError, match=f"connection {thread} of the server") as caught:
+            bench.driver("writer").write_state(
+                step_id="step", config=config, state=LoadState(key="k", text="{}"), ctx=bench.context("writer")
+            )
+        assert caught.value.code == "OSR-MYSQL-061"
+        assert bench.sql(
+            "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_NAME = '_osiris_loads' AND TABLE_SCHEMA = DATABASE()"
+        ) == ((0,),)
         done = []
         thread = threading.Thread(target=lambda: done.append(bench.write("writer", NEW, table="t", mode="append")))
         thread.start()

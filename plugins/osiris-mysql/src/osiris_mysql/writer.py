@@ -176,14 +176,7 @@ class WriterDriver:
             state=ctx.load_state(),
         )
         with _guarded(state.ctx, state.session):
-            lock = loads.target_lock(ctx.connection.database, config.table)
-            if not loads.hold(session, lock, config.lock_timeout, ctx):
-                raise DriverError(
-                    "OSR-MYSQL-061",
-                    f"another load has been writing '{config.table}' for {config.lock_timeout:g} seconds: "
-                    f"{loads.holder(session, lock)}",
-                    retriable=True,
-                )
+            _hold_target(session, config, ctx)
             loads.create_loads(session)
             made = loads.find_load(session, stage.load_id, config.table) or self._change(state, row)
         with suppress(OsirisError):
@@ -303,8 +296,22 @@ class WriterDriver:
                     f"there is no table '{config.table}' yet, which the state would belong to",
                     hint="say in the pipeline where the first load begins: `incremental: {initial: …}`",
                 )
+            # A load that has looked at the state and is about to move it must not find another one afterwards.
+            _hold_target(session, config, ctx)
             loads.create_loads(session)
             loads.add_commit_row(session, row)
+
+
+def _hold_target(session: Session, config: Writer, ctx: DriverContext) -> None:
+    """Let no other load change the table, or note a state of it, as long as the session lives."""
+    lock = loads.target_lock(ctx.connection.database, config.table)
+    if not loads.hold(session, lock, config.lock_timeout, ctx):
+        raise DriverError(
+            "OSR-MYSQL-061",
+            f"another load has been writing '{config.table}' for {config.lock_timeout:g} seconds: "
+            f"{loads.holder(session, lock)}",
+            retriable=True,
+        )
 
 
 @contextmanager

@@ -54,6 +54,9 @@ _READABLE: Final[Mapping[str, frozenset[str]]] = {
 }
 """What may be read of each of the server's own databases."""
 
+SYSTEM: Final = frozenset(_READABLE)
+"""The server's own databases."""
+
 _SETTINGS: Final = """
     auto_increment_increment auto_increment_offset autocommit character_set_client character_set_connection
     character_set_database character_set_filesystem character_set_results character_set_server character_set_system

@@ -14,6 +14,7 @@ import attrs
 import pymysql
 
 from osiris_core.api import DriverError
+from osiris_mysql.private import SYSTEM
 from osiris_mysql.statements import text
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ _NOT_SHOWN: Final = frozenset({1109, 1227})
 _DELETES, _EMPTIES = 1, 2
 """Bits of InnoDB's ``TYPE``: ON DELETE CASCADE, ON DELETE SET NULL."""
 _DESTRUCTIVE: Final = frozenset({"CASCADE", "SET NULL", "SET DEFAULT"})
-_SYSTEM: Final = frozenset({"information_schema", "mysql", "performance_schema", "sys"})
 
 
 @attrs.frozen(kw_only=True)
@@ -86,7 +86,7 @@ def _of_visible(session: Session, name: str, what: str) -> tuple[Reference, ...]
     ((here,),) = session.run("SELECT DATABASE()", what)
     found = []
     for (database,) in session.run("SELECT SCHEMA_NAME FROM information_schema.SCHEMATA", what):
-        if str(database).casefold() in _SYSTEM:
+        if str(database).casefold() in SYSTEM:
             continue
         rows = session.run(
             "SELECT TABLE_NAME, DELETE_RULE FROM information_schema.REFERENTIAL_CONSTRAINTS "

@@ -248,6 +248,112 @@ def test_parts_by_text_of_an_old_character_set(bench, numbers):
     refused(bench, "column 'c' or 'e' of cp1251", **config)
 
 
+LIMITED = [
+    {"query": "SELECT c FROM t ORDER BY k", "limit": 1},
+    {"query": "SELECT c FROM t ORDER BY k", "limit": 3},
+    {"query": "SELECT c FROM t ORDER BY k LIMIT 2", "limit": 1},
+    {"query": "(SELECT c FROM t ORDER BY k LIMIT 2)", "limit": 1},
+    {"query": "SELECT c FROM t ORDER BY k LIMIT 1", "limit": 2},
+    {"query": "SELECT CAST(CONCAT('x', k) AS INT) AS n, c FROM t ORDER BY k", "limit": 1},
+    {"query": "SELECT CONVERT(c USING utf8mb4) AS c FROM t ORDER BY k LIMIT 2", "limit": 1},
+    {"table": "t", "limit": 1},
+]
+
+
+@pytest.mark.parametrize("config", LIMITED, ids=str)
+def test_a_read_of_few_rows_is_looked_at_as_well(bench, config):
+    made(bench, "c VARCHAR(9) CHARACTER SET cp1251", "_cp1251 x'98'", "'b'", "'c'")
+    refused(bench, "cp1251", **config)
+    bench.sql("DELETE FROM t WHERE k = 1")
+    found = bench.read("extractor", **config).column("c").to_pylist()
+    assert found == ["b", "c"][: min(config["limit"], 1 if "LIMIT 1" in config.get("query", "") else 3)]
+
+
+# UNIONs of several character sets
+
+
+@pytest.fixture
+def mixed(bench):
+    for table, charset, cell in (("a", "cp1251", "_cp1251 x'98'"), ("u", "utf8mb4", "'ш'"), ("l", "latin1", "'é'"),
+                                 ("b", "big5", "_big5 x'A15A'"), ("three", "utf8mb3", "'日'")):  # fmt: skip
+        bench.sql(
+            f"CREATE TABLE {table} (k INT, c VARCHAR(9) CHARACTER SET {charset})",
+            f"INSERT INTO {table} VALUES (1, 'ok'), (2, {cell})",
+        )
+    return bench
+
+
+MIXED = [
+    "SELECT c FROM a UNION ALL SELECT c FROM u",
+    "SELECT c FROM u UNION SELECT c FROM a ORDER BY c LIMIT 5",
+    "SELECT c AS x FROM a UNION ALL (SELECT c FROM u ORDER BY k LIMIT 1)",
+    "SELECT c FROM u UNION ALL SELECT c FROM u UNION ALL SELECT c FROM a",
+    "SELECT c FROM a UNION ALL SELECT c FROM a UNION ALL SELECT c FROM u",
+    "SELECT k, c FROM a UNION ALL SELECT k, c FROM three",
+    "SELECT c FROM a EXCEPT SELECT c FROM u",
+    "SELECT c FROM u INTERSECT SELECT c FROM a",
+    "SELECT * FROM (SELECT c FROM a UNION ALL SELECT c FROM u) AS x",
+    "SELECT UPPER(c) AS c FROM (SELECT c FROM a UNION ALL SELECT c FROM u) AS x",
+    "WITH x AS (SELECT c FROM a UNION ALL SELECT c FROM u) SELECT c FROM x",
+    "WITH x AS (SELECT c FROM a), y AS (SELECT c FROM u) SELECT c FROM x UNION ALL SELECT c FROM y",
+    "WITH x AS (SELECT c FROM a) SELECT * FROM (WITH y AS (SELECT c FROM u) SELECT c FROM x UNION SELECT c FROM y) AS z",
+    "WITH RECURSIVE r AS (SELECT c, 1 AS n FROM a UNION ALL SELECT u.c, n + 1 FROM u, r WHERE n < 2) SELECT c FROM r",
+    "SELECT k FROM u WHERE c IN (SELECT c FROM a UNION SELECT c FROM u)",
+]
+
+
+@pytest.mark.parametrize("query", MIXED)
+def test_a_union_that_would_lose_characters_is_refused(mixed, query):
+    error = refused(mixed, "a UNION makes column '[cx]' of cp1251 one of utf8", query=query)
+    assert "CONVERT(column USING utf8mb4)" in error.hint
+
+
+def test_a_union_that_cannot_be_looked_at_by_itself(mixed):
+    query = "SELECT k FROM u WHERE c IN (SELECT {0}.c FROM {0} WHERE {0}.k = u.k UNION SELECT t.c FROM three AS t WHERE t.k = u.k)"
+    refused(mixed, "column 'a.c' is of cp1251", query=query.format("a"))
+    assert mixed.rows("extractor", query=query.format("three")) == [(1,)]
+    refused(
+        mixed,
+        "column 'a.c' is of cp1251",
+        query=query.format(f"{mixed.database}.a").replace(f"{mixed.database}.a.", "a."),
+    )
+
+
+UNMIXED = [
+    ("SELECT CONVERT(c USING utf8mb4) AS c FROM a WHERE k = 1 UNION ALL SELECT c FROM u", ["ok", "ok", "ш"]),
+    ("SELECT c FROM a WHERE k = 1 UNION ALL SELECT c FROM a WHERE k = 1", ["ok", "ok"]),
+    ("SELECT c FROM l UNION ALL SELECT c FROM u", ["ok", "é", "ok", "ш"]),
+    ("SELECT c FROM three UNION SELECT c FROM u", ["ok", "日", "ш"]),
+    ("SELECT c FROM a WHERE k = 1 UNION ALL SELECT 5 UNION ALL SELECT NULL", ["ok", "5", None]),
+    ("SELECT c FROM a WHERE k = 1 UNION ALL SELECT 'ш'", ["ok", "ш"]),
+    ("SELECT CONCAT(a.c, u.c) AS c FROM a JOIN u USING (k) WHERE k = 1 UNION SELECT c FROM l", ["okok", "ok", "é"]),
+    ("WITH RECURSIVE r AS (SELECT c, 1 AS n FROM a WHERE k = 1 UNION ALL SELECT c, n + 1 FROM r WHERE n < 3) SELECT c FROM r",
+     ["ok", "ok", "ok"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("query", "wanted"), UNMIXED)
+def test_a_union_that_loses_nothing(mixed, query, wanted):
+    assert cells(mixed, query=query) == wanted
+
+
+def test_a_union_of_character_sets_that_the_server_refuses(mixed):
+    for query in ("SELECT c FROM a UNION ALL SELECT '日'", "SELECT c FROM a UNION SELECT c FROM l"):
+        with pytest.raises(DriverError, match="Illegal mix of collations") as caught:
+            mixed.read("extractor", query=query)
+        assert caught.value.code == "OSR-MYSQL-022"
+
+
+def test_what_a_union_is_told_to_convert_is_exact(mixed):
+    for query in (
+        "SELECT CONVERT(c USING utf8mb4) AS c FROM a UNION ALL SELECT c FROM u",
+        "SELECT c FROM a UNION SELECT c FROM a",
+    ):
+        refused(mixed, "cp1251", query=query)
+    query = "SELECT CAST(c AS BINARY) AS c FROM a UNION ALL SELECT CAST(c AS BINARY) FROM u"
+    assert mixed.rows("extractor", query=query) == [(b"ok",), (b"\x98",), (b"ok",), ("ш".encode(),)]
+
+
 # bytes that are no text
 
 NO_UTF8 = "column 'c' holds '.*', which is no UTF-8"

@@ -16,7 +16,7 @@ from osiris_mysql.reading import BINARY, TEXTS, base_type
 from osiris_mysql.result import READ_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from osiris_mysql.query import Base
     from osiris_mysql.result import Field
@@ -28,6 +28,8 @@ AS_THEY_ARE: Final = "character_set_results = NULL"
 
 _UTF8: Final = frozenset({"utf8mb4", "utf8mb3", "utf8", "ascii"})
 """Character sets whose bytes are UTF-8; whether they are is looked at as they arrive."""
+EXACT: Final = KEPT | _UTF8
+"""Character sets all of whose characters are in Unicode."""
 _UTF8MB4: Final = frozenset({45, 46, 224, 255})
 """The numbers of its most frequent collations; the server is asked for others."""
 _REPLACED: Final = frozenset({"big5", "tis620"})
@@ -38,7 +40,8 @@ def in_unicode(session: Session, base: Base, fields: Sequence[Field]) -> Base:
     """``base`` of a query with what to select around it, lest the server change a text. ``fields`` are its columns as
     a session describes them whose results come as they are.
     """
-    charsets = _charsets(session, base, fields)
+    found = zip(fields, charset_names(session, fields, base.what), strict=True)
+    charsets = {field.name: charset for field, charset in found if charset is not None}
     if _UTF8.issuperset(charsets.values()):
         return base
     session.run("SET SESSION character_set_results = utf8mb4")
@@ -59,15 +62,15 @@ def checked(cast: Cast, charset: str | None) -> Cast:
     )
 
 
-def _charsets(session: Session, base: Base, fields: Sequence[Field]) -> Mapping[str, str]:
-    """The character set of each column of text."""
-    numbers = {one.name: one.charset for one in fields if base_type(one) in TEXTS and one.charset != BINARY}
+def charset_names(session: Session, fields: Sequence[Field], what: str) -> list[str | None]:
+    """The character set of each column of text, None for other columns."""
+    numbers = [one.charset if base_type(one) in TEXTS and one.charset != BINARY else None for one in fields]
     known = dict.fromkeys(_UTF8MB4, "utf8mb4")
-    if unknown := sorted(set(numbers.values()) - set(known)):
+    if unknown := sorted({number for number in numbers if number is not None} - set(known)):
         wanted = ", ".join(map(str, unknown))
         rows = session.run(
-            f"SELECT ID, CHARACTER_SET_NAME FROM information_schema.COLLATIONS WHERE ID IN ({wanted})", base.what
+            f"SELECT ID, CHARACTER_SET_NAME FROM information_schema.COLLATIONS WHERE ID IN ({wanted})", what
         )
         known.update((int(number), str(charset)) for number, charset in rows)
     # What the server does not know by its number is made Unicode, which is never wrong.
-    return {column: known.get(number, f"character set {number}") for column, number in numbers.items()}
+    return [None if number is None else known.get(number, f"character set {number}") for number in numbers]

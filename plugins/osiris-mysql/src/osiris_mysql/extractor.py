@@ -9,6 +9,7 @@ import attrs
 from osiris_core.api import DriverError, OsirisError, Split
 from osiris_mysql.bounds import window_conditions
 from osiris_mysql.charsets import AS_THEY_ARE, checked, in_unicode
+from osiris_mysql.mixing import refuse_mixed
 from osiris_mysql.partition import part_conditions, plan_parts
 from osiris_mysql.query import around, base_query, in_its_order
 from osiris_mysql.reading import Policies, base_type, column_cast, plan_of, refused
@@ -133,7 +134,8 @@ def _read(
     base = base_query(session, config, step_id, () if part is None else part_conditions(session, part))
     fields = prepare(session, base.sql, base.what)
     _check_names(fields, base.what)
-    if config.query is not None:
+    if base.query is not None:
+        refuse_mixed(session, base.query, base.what)
         base = in_unicode(session, base, fields)
     policies = Policies(zero_dates=config.zero_dates, long_times=config.long_times, tinyint1=config.tinyint1)
     casts = _casts(fields, base, policies)
@@ -143,7 +145,8 @@ def _read(
         window = ctx.window
         conditions = window_conditions(session, field, window) if window is not None else []
         sql = around(base, conditions)
-    elif base.listed != "*":
+    elif base.listed != "*" or (config.limit is not None and base.limited):
+        # The server's own limit holds where a query has none.
         sql = in_its_order(base)
     if sql != base.sql:
         # Also without bounds, as a type may change when a query becomes part of another.
@@ -216,13 +219,13 @@ def _cells(read: _Read, session: Session, limit: int | None, ctx: DriverContext)
                 what=read.base.what,
                 charsets=read.base.charsets,
             ):
-                if left is None:
+                if left is None or batch.num_rows <= left:
+                    # To the end, which tells of what the server could not give as it is.
                     yield batch
-                elif left:
-                    yield batch.slice(0, min(left, batch.num_rows))
-                    left -= min(left, batch.num_rows)
-                if left == 0:
-                    return
+                    left = None if left is None else left - batch.num_rows
+                    continue
+                yield batch.slice(0, left)  # the server does not keep to it
+                return
     except OsirisError:
         ctx.check()
         raise

@@ -35,7 +35,8 @@ KEPT: Final = frozenset({"binary", "utf8mb4", *_WHOLE.split()})
 class Base:
     """A query before any window: its SQL, what messages call it, the table's types of those columns that the query
     makes another type, and the character sets of those that are made Unicode, by it or by what is ``listed`` in the
-    SELECT around it. ``ordered`` says whether it puts its rows in an order without a LIMIT.
+    SELECT around it. ``ordered`` says whether it puts its rows in an order without a LIMIT, ``limited`` whether it
+    has one. ``query`` is the pipeline's own, as it was parsed.
     """
 
     sql: str
@@ -44,6 +45,8 @@ class Base:
     charsets: Mapping[str, str] = attrs.field(factory=dict)
     listed: str = "*"
     ordered: bool = False
+    limited: bool = False
+    query: Query | None = None
 
 
 def name(text: str) -> str:
@@ -56,7 +59,8 @@ def base_query(session: Session, config: MySQLExtractor, step_id: str, extra: Se
     if config.query is not None:
         what = f"the query of step '{step_id}'"
         query = _fenced(session, bound(session, config.query, config.query_params, what), what)
-        return Base(sql=query.sql, what=what, ordered=_is_ordered(query))
+        ordered, limited = _order_and_limit(query)
+        return Base(sql=query.sql, what=what, ordered=ordered and not limited, limited=limited, query=query)
     return _table_query(session, config, extra)
 
 
@@ -137,12 +141,14 @@ def in_its_order(base: Base) -> str:
     return around(attrs.evolve(base, sql=f"{base.sql}\nLIMIT {_ALL}") if base.ordered else base, ())
 
 
-def _is_ordered(query: Query) -> bool:
-    """Whether the rows come in an order that the server would drop if the query stood within another one."""
+def _order_and_limit(query: Query) -> tuple[bool, bool]:
+    """Whether the rows come in an order, which the server would drop if the query stood within another one, unless it
+    has a LIMIT; and whether it has.
+    """
     part = query.tree
     while not part.args.get("order") and not part.args.get("limit") and part.key == "subquery":
         part = part.this
-    return bool(part.args.get("order")) and not part.args.get("limit")
+    return bool(part.args.get("order")), bool(part.args.get("limit"))
 
 
 def _fenced(session: Session, sql: str, what: str) -> Query:

@@ -562,6 +562,24 @@ def test_what_the_source_raises_is_what_is_raised(bench):
     assert bench.tables() == ["t"]
 
 
+@pytest.mark.parametrize("database", ["mysql", "sys", "performance_schema", "information_schema"])
+@pytest.mark.parametrize("table", ["global_priv", "t"])
+def test_the_servers_own_databases_are_not_written(bench, database, table):
+    before = (
+        bench.server.execute(f"SHOW TABLES FROM {database}"),
+        bench.server.execute("SELECT * FROM mysql.global_priv"),
+    )
+    bench.use(database=database)
+    with pytest.raises(DriverError, match="the server's own database") as caught:
+        bench.write("writer", NEW, table=table, mode="append")
+    assert caught.value.code == "OSR-MYSQL-058"
+    after = (
+        bench.server.execute(f"SHOW TABLES FROM {database}"),
+        bench.server.execute("SELECT * FROM mysql.global_priv"),
+    )
+    assert after == before
+
+
 def test_two_loads_of_a_table_wait_for_each_other(bench):
     from osiris_mysql.loads import target_lock
 

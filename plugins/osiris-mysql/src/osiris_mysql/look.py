@@ -8,6 +8,7 @@ import attrs
 
 from osiris_core.api import Column, DriverError
 from osiris_mysql.cells import Pair, pairs_of
+from osiris_mysql.private import SYSTEM, folded
 from osiris_mysql.staging import PART, ROW
 from osiris_mysql.statements import change, define, ident
 from osiris_mysql.table import (
@@ -40,6 +41,12 @@ class Look:
 
 def look_at(session: Session, config: Writer, columns: tuple[Column, ...]) -> Look:
     """The target, and the plan for rows of ``columns`` (with DuckDB types); DriverError says what does not fit."""
+    if folded(database := session.connection.database) in SYSTEM:
+        raise DriverError(
+            "OSR-MYSQL-058",
+            f"'{database}' is the server's own database, which no pipeline writes",
+            hint="let the connection's 'database' be one of yours",
+        )
     table, words = read_table(session, config.table), dialect(session)
     plan = make_plan(config, columns, table, words)
     return Look(table=table, plan=plan, words=words, pairs=pairs_of(plan.pairs))

@@ -319,6 +319,7 @@ RUN = (
         "an option that an incremental load cannot take",
         "see the how-to guide on incremental loads for what goes with what",
     ),
+    ErrorEntry("OSR-RUN-074", "a label that a run cannot have", "write --label key=value, each key once"),
     ErrorEntry(
         "OSR-RUN-080",
         "the state of an incremental extract does not fit the pipeline",

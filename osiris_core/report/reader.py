@@ -6,7 +6,6 @@ out. ``status`` is what ``status.json`` says; without one, the process that wrot
 
 from __future__ import annotations
 
-import json
 import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -15,8 +14,9 @@ import attrs
 
 from osiris_core.errors import InvalidInput
 from osiris_core.ids import SESSION_ID
-from osiris_core.run.chain import process_of, read_json
+from osiris_core.run.chain import process_of
 from osiris_core.run.process import is_alive
+from osiris_core.run.reading import mapping_of, open_file, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,7 +34,9 @@ _SAID: Final = frozenset({"succeeded", "failed", "interrupted"})
 _ENDS: Final = {"step_finished": "succeeded", "step_failed": "failed", "step_cancelled": "cancelled"}
 _ENDED: Final = ("rows_read", "rows_written", "bytes", "attempts", "duration_ms")
 
-_MAX_LINE: Final = 4 << 20
+MAX_LINE: Final = 4 << 20
+"""Bytes of the longest line of a record that is believed to be one."""
+
 _TOO_LARGE: Final = 1 << 63
 
 
@@ -61,6 +63,7 @@ class SessionRecord:
     error: Mapping[str, Any] | None = None
     steps: tuple[Mapping[str, Any], ...] = ()
     token: str | None = None
+    labels: Mapping[str, str] = attrs.field(factory=dict)
     damage: str | None = None
     """What of the record is missing or cannot be read, in a sentence; None for a sound one."""
 
@@ -81,6 +84,7 @@ class SessionRecord:
             "error": dict(self.error) if self.error is not None else None,
             "steps": [dict(step) for step in self.steps],
             "token": self.token,
+            "labels": dict(self.labels),
             "damage": self.damage,
             "record": str(self.path),
         }
@@ -93,7 +97,7 @@ def session_folders(logs: Path) -> list[Path]:
             names = [entry.name for entry in entries if SESSION_ID.match(entry.name)]
     except FileNotFoundError:
         return []
-    return [logs / name for name in sorted(names, key=_order, reverse=True)]
+    return [logs / name for name in sorted(names, key=order_of, reverse=True)]
 
 
 def sessions(logs: Path) -> Iterator[SessionRecord]:
@@ -129,6 +133,7 @@ def read_session(folder: Path) -> SessionRecord:
         error=_error(data),
         steps=_steps(data),
         token=text_of(data, "token"),
+        labels=_labels(data),
     )
 
 
@@ -160,13 +165,10 @@ def read_lines(path: Path) -> Lines:
     found: list[Mapping[str, Any]] = []
     damaged = 0
     try:
-        with path.open("rb") as file:
-            while line := file.readline(_MAX_LINE):
-                try:
-                    value = json.loads(line)
-                except (ValueError, RecursionError):
-                    value = None
-                if isinstance(value, dict):
+        with open_file(path) as file:
+            while line := file.readline(MAX_LINE):
+                value = mapping_of(line)
+                if value is not None:
                     found.append(value)
                 elif line.strip():
                     damaged += 1
@@ -194,7 +196,31 @@ def steps_so_far(lines: Lines) -> tuple[Mapping[str, Any], ...]:
     return tuple(found.values())
 
 
-def _order(name: str) -> str:
+@attrs.frozen(kw_only=True)
+class Stopped:
+    """Where a session that never said how it ended had come to: its last event, and the steps that ran then."""
+
+    event: str
+    at: str | None
+    step: str | None
+    running: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as plain data."""
+        return {"event": self.event, "at": self.at, "step": self.step, "running": list(self.running)}
+
+
+def stopped_at(lines: Lines) -> Stopped | None:
+    """Where the events end; None when there are none."""
+    last = next((line for line in reversed(lines.lines) if text_of(line, "event")), None)
+    if last is None:
+        return None
+    running = tuple(str(step["id"]) for step in steps_so_far(lines) if step["status"] == "running")
+    return Stopped(event=str(last["event"]), at=text_of(last, "ts"), step=text_of(last, "step"), running=running)
+
+
+def order_of(name: str) -> str:
+    """What sorts sessions by the time they started: their id without its kind."""
     return name.partition("_")[2]
 
 
@@ -244,6 +270,12 @@ def number_of(data: Mapping[str, Any], key: str) -> int | None:
 def _error(data: Mapping[str, Any]) -> Mapping[str, Any] | None:
     value = data.get("error")
     return value if isinstance(value, dict) else None
+
+
+def _labels(data: Mapping[str, Any]) -> Mapping[str, str]:
+    value = data.get("labels")
+    found = value.items() if isinstance(value, dict) else ()
+    return {key: text for key, text in found if isinstance(text, str)}
 
 
 def _steps(data: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:

@@ -29,7 +29,11 @@ RUNNING: Final = "running"
 CRASHED: Final = "crashed"
 DAMAGED: Final = "damaged"
 STATUSES: Final = ("succeeded", "failed", "interrupted", RUNNING, CRASHED, DAMAGED)
-_SAID: Final = frozenset({"succeeded", "failed", "interrupted"})
+FINAL: Final = frozenset({"succeeded", "failed", "interrupted"})
+"""What ``status.json`` may say; nothing changes such a record any more."""
+
+_KEYS: Final = {"id": "session"}
+"""Attributes of a record that have another name in its JSON."""
 
 _ENDS: Final = {"step_finished": "succeeded", "step_failed": "failed", "step_cancelled": "cancelled"}
 _ENDED: Final = ("rows_read", "rows_written", "bytes", "attempts", "duration_ms")
@@ -89,22 +93,30 @@ class SessionRecord:
             "record": str(self.path),
         }
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any], *, path: Path) -> SessionRecord:
+        """The record that :meth:`to_json` made ``data`` of, now at ``path``. KeyError, TypeError when it is none."""
+        given = {name: data[_KEYS.get(name, name)] for name in attrs.fields_dict(cls) if name != "path"}
+        return cls(**{**given, "steps": tuple(map(dict, given["steps"]))}, path=path)
 
-def session_folders(logs: Path) -> list[Path]:
-    """The folders of all sessions below ``logs``, newest first; reads names only."""
+
+def session_names(logs: Path) -> list[str]:
+    """The ids of all sessions below ``logs``, in no order; reads the folder's names only."""
     try:
         with os.scandir(logs) as entries:
-            names = [entry.name for entry in entries if SESSION_ID.match(entry.name)]
+            return [entry.name for entry in entries if SESSION_ID.match(entry.name) and entry.is_dir()]
     except FileNotFoundError:
         return []
-    return [logs / name for name in sorted(names, key=order_of, reverse=True)]
+
+
+def session_folders(logs: Path) -> list[Path]:
+    """The folders of all sessions below ``logs``, newest first."""
+    return [logs / name for name in sorted(session_names(logs), key=order_of, reverse=True)]
 
 
 def sessions(logs: Path) -> Iterator[SessionRecord]:
     """Every session below ``logs``, newest first, read when asked for."""
-    for folder in session_folders(logs):
-        if folder.is_dir():
-            yield read_session(folder)
+    return map(read_session, session_folders(logs))
 
 
 def read_session(folder: Path) -> SessionRecord:
@@ -120,7 +132,7 @@ def read_session(folder: Path) -> SessionRecord:
         id=folder.name,
         kind=match["kind"],
         path=folder,
-        status=said if said in _SAID else _status_without(folder, opening),
+        status=said if said in FINAL else _status_without(folder, opening),
         damage=_damage(folder, opening, said),
         started=text_of(data, "started") or _time_of(match["time"]),
         pipeline=text_of(data, "pipeline"),
@@ -190,9 +202,9 @@ def steps_so_far(lines: Lines) -> tuple[Mapping[str, Any], ...]:
             started = {"id": step, "component": line.get("component"), "mode": line.get("mode"), "status": "running"}
             found.setdefault(step, started)
         elif step in found and name in _ENDS:
-            found[step] |= {key: line[key] for key in _ENDED if key in line} | {"status": _ENDS[name]}
+            found[step] |= {key: number_of(line, key) for key in _ENDED if key in line} | {"status": _ENDS[name]}
         elif step in found and name == "step_progress":
-            found[step] |= {"rows_written": line.get("rows"), "bytes": line.get("bytes")}
+            found[step] |= {"rows_written": number_of(line, "rows"), "bytes": number_of(line, "bytes")}
     return tuple(found.values())
 
 
@@ -233,9 +245,9 @@ def _status_without(folder: Path, opening: Mapping[str, Any]) -> str:
 
 
 def _damage(folder: Path, opening: Mapping[str, Any], said: str | None) -> str | None:
-    if said not in _SAID and (folder / STATUS).exists():
+    if said not in FINAL and (folder / STATUS).exists():
         return f"{STATUS} cannot be read, so how the run ended is not known; the events say how far its steps came"
-    if said in _SAID or (opening and process_of(folder) is not None):
+    if said in FINAL or (opening and process_of(folder) is not None):
         return None
     return f"{OPENING} is missing or damaged, so what was run and whether it still runs is not known"
 

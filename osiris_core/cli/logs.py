@@ -16,6 +16,7 @@ _COMMANDS: Final = {
     "show": ("osiris_core.cli.logs_show:show", "One session."),
     "last": ("osiris_core.cli.logs_show:last", "The session that started last."),
     "bundle": ("osiris_core.cli.logs_bundle:bundle", "One session as a file to hand on."),
+    "gc": ("osiris_core.cli.logs_gc:gc", "Remove old sessions."),
 }
 
 folder_option = click.option(

@@ -54,6 +54,13 @@ def leave_chain(logs: Path, manifest_hash: str, session_id: str) -> None:
             path.unlink()
 
 
+def chained_sessions(logs: Path) -> frozenset[str]:
+    """The ids of the sessions that open chains name: the last of each, and the first, whose id is the token."""
+    documents = [read_json(path) or {} for path in (logs / _FOLDER).glob("*.json")]
+    named = [document.get(key) for document in documents for key in ("session", "token")]
+    return frozenset(name for name in named if isinstance(name, str))
+
+
 def _path(logs: Path, manifest_hash: str) -> Path:
     return logs / _FOLDER / f"{manifest_hash[:32]}.json"
 

@@ -15,6 +15,7 @@ _COMMANDS: Final = {
     "list": ("osiris_core.cli.logs_show:list_", "The sessions, newest first."),
     "show": ("osiris_core.cli.logs_show:show", "One session."),
     "last": ("osiris_core.cli.logs_show:last", "The session that started last."),
+    "tail": ("osiris_core.cli.logs_tail:tail", "What happens in a session, as it happens."),
     "diff": ("osiris_core.cli.logs_diff:diff", "What differs between two runs."),
     "bundle": ("osiris_core.cli.logs_bundle:bundle", "One session as a file to hand on."),
     "gc": ("osiris_core.cli.logs_gc:gc", "Remove old sessions."),

@@ -59,6 +59,13 @@ _ALL: Final = f"""
     SELECT {_COLUMNS}, 1 AS kept FROM kept.session
     WHERE name NOT IN (SELECT name FROM main.session UNION ALL SELECT name FROM main.gone)
 """
+_TO_KEEP: Final = """
+    SELECT EXISTS (SELECT 1 FROM main.gone) OR EXISTS (
+        SELECT 1 FROM main.session WHERE stamp IS NOT NULL OR name IN (SELECT name FROM kept.session)
+    )
+"""
+"""Whether there is something to put into the index, or out of it."""
+
 _FILTERS: Final = {
     "kind": "kind = ?",
     "pipeline": "pipeline = ?",
@@ -162,12 +169,7 @@ class _Answer:
 
     def _keep(self) -> None:
         """Move what is final into the index, and out of it what is not (there) any more; later, where that fails."""
-        if (
-            not self._keeps
-            or not self._db.execute(
-                "SELECT EXISTS (SELECT 1 FROM main.session WHERE stamp IS NOT NULL) OR EXISTS (SELECT 1 FROM main.gone)"
-            ).fetchone()[0]
-        ):
+        if not self._keeps or not self._db.execute(_TO_KEEP).fetchone()[0]:
             return
         try:
             # Not to wait: who holds the folder does the same as we.

@@ -19,7 +19,7 @@ from osiris_core.run.process import is_alive
 from osiris_core.run.reading import mapping_of, open_file, read_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
 OPENING: Final = "session.json"
@@ -112,11 +112,6 @@ def session_names(logs: Path) -> list[str]:
 def session_folders(logs: Path) -> list[Path]:
     """The folders of all sessions below ``logs``, newest first."""
     return [logs / name for name in sorted(session_names(logs), key=order_of, reverse=True)]
-
-
-def sessions(logs: Path) -> Iterator[SessionRecord]:
-    """Every session below ``logs``, newest first, read when asked for."""
-    return map(read_session, session_folders(logs))
 
 
 def read_session(folder: Path) -> SessionRecord:

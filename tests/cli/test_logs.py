@@ -179,27 +179,6 @@ def test_text_from_data_does_nothing_to_a_terminal(remote_shop):
         assert "[bold]x[/nonsense]" in done.stdout
 
 
-def test_ten_thousand_sessions_list_by_name(remote_shop):
-    logs = remote_shop.folder / "logs"
-    logs.mkdir()
-    for number in range(10_000):
-        (logs / f"run_20260101T{number:012d}Z_{number:08x}").mkdir()
-    reads = remote_shop.site.python(
-        "-c",
-        "import sys\nfrom pathlib import Path\nfrom itertools import islice\n"
-        "from osiris_core.report import reader\n"
-        "opened = []\n"
-        "sys.addaudithook(lambda name, args: opened.append(args[0]) if name == 'open' else None)\n"
-        "found = list(islice(reader.sessions(Path('logs')), 5))\n"
-        "print(len(found), len([one for one in opened if 'run_' in str(one)]))",
-        cwd=remote_shop.folder,
-    )
-    assert reads.returncode == 0, reads.stderr
-    count, opened = map(int, reads.stdout.split())
-    assert count == 5
-    assert opened <= 5 * 4
-
-
 def test_other_files_in_the_folder_are_ignored(remote_shop):
     ran(remote_shop)
     (remote_shop.folder / "logs" / "notes.txt").write_text("mine")

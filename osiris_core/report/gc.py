@@ -25,7 +25,7 @@ import attrs
 
 from osiris_core.ids import SESSION_ID
 from osiris_core.report.index import Query, find
-from osiris_core.report.reader import CRASHED, DAMAGED, RUNNING, read_session
+from osiris_core.report.reader import CRASHED, DAMAGED, RUNNING, order_of, read_session
 from osiris_core.run.chain import chained_sessions
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ _GIGABYTE: Final = 1_000_000_000
 @attrs.frozen(kw_only=True)
 class Policy:
     """What may go: what started more than ``days`` ago; the oldest, until all sessions take at most ``max_gb``
-    gigabytes (10^9 bytes); with neither, everything. ``keep_last`` sessions of each kind and pipeline stay always.
+    gigabytes (10^9 bytes). ``keep_last`` sessions of each kind and pipeline stay in any case; with it alone, all others
+    go.
     """
 
     days: float | None = None
@@ -101,7 +102,7 @@ def plan(logs: Path, policy: Policy, *, now: datetime) -> Plan:
             rule = "days"
         elif reason is None and policy.max_gb is not None and over > 0:
             rule = "max_gb"
-        elif reason is None and policy.max_gb is None and policy.days is None:
+        elif reason is None and policy.keep_last is not None and policy.max_gb is None and policy.days is None:
             rule = "keep_last"
         if rule is None:
             kept[reason or _WITHIN] += 1
@@ -156,7 +157,7 @@ def _protected(records: Iterable[SessionRecord], logs: Path, policy: Policy) -> 
     found: dict[str, str] = {}
     last: Counter[tuple[str, str | None]] = Counter()
     succeeded: set[str | None] = set()
-    for record in sorted(records, key=lambda one: _time_of(one.id), reverse=True):
+    for record in sorted(records, key=lambda one: order_of(one.id), reverse=True):
         group = (record.kind, record.pipeline)
         last[group] += 1
         success = record.kind == "run" and record.status == "succeeded"

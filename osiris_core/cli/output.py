@@ -49,7 +49,8 @@ def _say_json(document: Any, *, indent: int | None) -> None:
     stream = standard_output()
     # What another encoding cannot hold must be escaped as JSON does it, not as the stream does.
     plain = (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "") != "utf8"
-    _say(json.dumps(redactor().data(document, by_name=False), indent=indent, ensure_ascii=plain), stream)
+    text = json.dumps(redactor().data(document, by_name=False), indent=indent, ensure_ascii=plain)
+    _say(text.encode("utf-8", "backslashreplace").decode(), stream)  # half a character, as JSON escapes it
 
 
 def redactor() -> Redactor:

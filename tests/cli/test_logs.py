@@ -356,5 +356,5 @@ def test_tail_says_what_it_cannot_read(remote_shop):
     with (folder / "events.jsonl").open("a") as file:
         file.write('\n{"event": "step_finished", "step": "s"}\n{"half\n')
     done = remote_shop.osiris("logs", "tail")
-    assert done.stdout.splitlines() == ["t run_started", "{'event': 'step_finished', 'step': 's'}"]
+    assert done.stdout.splitlines() == ["t run_started ", "{'event': 'step_finished', 'step': 's'}"]
     assert "1 line of events.jsonl cannot be read" in done.stderr

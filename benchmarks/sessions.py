@@ -22,7 +22,7 @@ QUESTIONS = {
     "the newest 20": Query(limit=20),
     "failed, by rows": Query(status="failed", sort="rows", limit=20),
     "one pipeline, one label": Query(pipeline="p7", labels=(("team", "t3"),), limit=20),
-    "since a day": Query(since="2026-01-05", limit=20),
+    "since a time": Query(since="2026-01-01T02", limit=20),
 }
 
 

@@ -3,7 +3,7 @@
 It is a cache in the logs folder and never the truth. A record with an outcome is final, so it is read once and kept;
 what runs, has crashed or is damaged is read each time. The folder's names say which sessions there are, and what a
 question finds is held against the stamp of its ``status.json`` before it is believed. An index that is missing,
-damaged, of another format or somebody else's is made anew; where none can be had, everything is read (ADR 0022).
+damaged, of another format or somebody else's is made anew; where none can be had, everything is read (ADR 0026).
 """
 
 from __future__ import annotations

@@ -134,7 +134,7 @@ class _Answer:
     def to(self, query: Query, present: Iterable[str]) -> list[SessionRecord]:
         names = set(present)
         known = {name for (name,) in self._db.execute("SELECT name FROM kept.session")}
-        self._db.executemany("INSERT INTO main.gone VALUES (?)", [(name,) for name in known - names])
+        self._db.executemany("INSERT OR IGNORE INTO main.gone VALUES (?)", [(name,) for name in known - names])
         new = sorted(names - known, key=order_of)
         for start in range(0, len(new), _BATCH):  # who interrupts a long first time has not waited for nothing
             self._read(new[start : start + _BATCH])
@@ -151,6 +151,9 @@ class _Answer:
         for name in names:
             stamp = _stamp(self._logs / name)  # before the reading: what is written meanwhile differs from it
             record = read_session(self._logs / name)
+            if record.status not in FINAL and not record.path.is_dir():  # somebody has just removed it
+                self._db.execute("INSERT OR IGNORE INTO main.gone VALUES (?)", (name,))
+                continue
             row = (
                 name,
                 order_of(name),

@@ -81,6 +81,35 @@ def test_a_session_that_is_removed_or_added(logs):
     assert kept(logs) == {new.name, *before[:2], *before[3:]}
 
 
+def test_sessions_that_go_while_they_are_listed(tmp_path):
+    """Found by their names, and removed before they are read."""
+    program = (
+        "import shutil, sys\nfrom pathlib import Path\nfrom osiris_core.report.index import Query, find\n"
+        "logs = Path(sys.argv[1])\n"
+        "def remove(name, args):\n"
+        "    if name == 'os.scandir' and str(args[0]) == str(logs):\n"
+        "        listed.append(1)\n"
+        "    elif name == 'open' and listed and 'run_' in str(args[0]) and going:\n"
+        "        shutil.rmtree(going.pop())\n"
+        "listed, going = [], sorted(logs.glob('run_*'))[:2]\n"
+        "if sys.argv[2] == 'known':\n"
+        "    find(logs, Query())\n"
+        "    for folder in logs.glob('run_*'):\n"
+        "        (folder / 'status.json').unlink()\n"
+        "sys.addaudithook(remove)\n"
+        "print(*(one.status for one in find(logs, Query())))"
+    )
+    for how in ("new", "known"):
+        logs = tmp_path / how
+        for day in range(4):
+            record(logs, days=day)
+        done = subprocess.run([sys.executable, "-c", program, str(logs), how], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        said = set(done.stdout.split())
+        assert said == ({"succeeded"} if how == "new" else {"running"})
+        assert len(session_folders(logs)) == 2
+
+
 def test_an_outcome_that_somebody_changed_is_noticed_when_it_is_shown(logs):
     first = ids(logs)[0]
     path = logs / first / "status.json"

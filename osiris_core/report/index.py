@@ -215,9 +215,8 @@ class _Answer:
         place = "kept" if kept else "main"
         row = self._db.execute(f"SELECT content FROM {place}.document WHERE name = ?", (name,)).fetchone()
         try:
-            data = json.loads(row[0])
-            return SessionRecord.from_json(data, path=self._logs / name)
-        except (TypeError, ValueError, KeyError, AttributeError, RecursionError) as error:
+            return SessionRecord.from_json(json.loads(row[0]), path=self._logs / name)
+        except (TypeError, ValueError, AttributeError, RecursionError) as error:
             raise _Unbelievable from error
 
 

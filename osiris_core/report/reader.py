@@ -32,9 +32,6 @@ STATUSES: Final = ("succeeded", "failed", "interrupted", RUNNING, CRASHED, DAMAG
 FINAL: Final = frozenset({"succeeded", "failed", "interrupted"})
 """What ``status.json`` may say; nothing changes such a record any more."""
 
-_KEYS: Final = {"id": "session"}
-"""Attributes of a record that have another name in its JSON."""
-
 _ENDS: Final = {"step_finished": "succeeded", "step_failed": "failed", "step_cancelled": "cancelled"}
 _ENDED: Final = ("rows_read", "rows_written", "bytes", "attempts", "duration_ms")
 
@@ -95,9 +92,21 @@ class SessionRecord:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any], *, path: Path) -> SessionRecord:
-        """The record that :meth:`to_json` made ``data`` of, now at ``path``. KeyError, TypeError when it is none."""
-        given = {name: data[_KEYS.get(name, name)] for name in attrs.fields_dict(cls) if name != "path"}
-        return cls(**{**given, "steps": tuple(map(dict, given["steps"]))}, path=path)
+        """The record at ``path`` that :meth:`to_json` made ``data`` of. Raises ValueError when it cannot be."""
+        match = SESSION_ID.match(path.name)
+        status, started = text_of(data, "status"), text_of(data, "started")
+        if match is None or status not in STATUSES or started is None or data.get("session") != path.name:
+            raise ValueError(f"not the record of {path.name}")
+        damage = text_of(data, "damage")
+        return cls(
+            id=path.name,
+            kind=match["kind"],
+            path=path,
+            status=status,
+            started=started,
+            damage=damage,
+            **_facts(data),
+        )
 
 
 def session_names(logs: Path) -> list[str]:
@@ -130,18 +139,20 @@ def read_session(folder: Path) -> SessionRecord:
         status=said if said in FINAL else _status_without(folder, opening),
         damage=_damage(folder, opening, said),
         started=text_of(data, "started") or _time_of(match["time"]),
-        pipeline=text_of(data, "pipeline"),
-        manifest_hash=text_of(data, "manifest_hash"),
-        target=text_of(data, "target"),
-        finished=text_of(data, "finished"),
-        duration_ms=number_of(data, "duration_ms"),
-        rows=number_of(data, "rows"),
-        step=text_of(data, "step"),
-        error=_error(data),
-        steps=_steps(data),
-        token=text_of(data, "token"),
-        labels=_labels(data),
+        **_facts(data),
     )
+
+
+def _facts(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What a record's documents say, each believed only where it is of its type."""
+    texts = ("pipeline", "manifest_hash", "target", "finished", "step", "token")
+    return {
+        **{name: text_of(data, name) for name in texts},
+        **{name: number_of(data, name) for name in ("duration_ms", "rows")},
+        "error": _error(data),
+        "steps": _steps(data),
+        "labels": _labels(data),
+    }
 
 
 def find_session(logs: Path, wanted: str) -> Path:

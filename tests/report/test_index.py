@@ -158,6 +158,18 @@ def _believed_by_nobody(path):
         db.commit()
 
 
+def _of_wrong_types(path):
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("UPDATE document SET content = json_set(content, '$.started', 5, '$.labels', 3)")
+        db.commit()
+
+
+def _of_another(path):
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("UPDATE document SET content = (SELECT content FROM document LIMIT 1)")
+        db.commit()
+
+
 def _pipe(path):
     path.unlink()
     os.mkfifo(path)
@@ -180,6 +192,8 @@ def _link(path):
         _foreign,
         _without_tables,
         _believed_by_nobody,
+        _of_wrong_types,
+        _of_another,
         _pipe,
         _link,
     ],

@@ -1,7 +1,7 @@
 """``make bench``: runs every benchmark and writes benchmarks/RESULTS.md.
 
 ``--quick`` runs all of them over little data, to see that they work; it prints the report and writes nothing.
-``--only memory files servers steps`` picks some; the others keep their section of the last report.
+``--only memory files servers steps sessions`` picks some; the others keep their section of the last report.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Final
 import files
 import memory
 import servers
+import sessions
 import steps
 
 RESULTS: Final = Path(__file__).resolve().parent / "RESULTS.md"
@@ -44,12 +45,14 @@ def cases(*, quick: bool) -> dict[str, Callable[[], str]]:
             "files": lambda: files.measure(0.01, 1),
             "servers": lambda: servers.measure(0.002, 1),
             "steps": lambda: steps.measure((3, 30), (100,), 1),
+            "sessions": lambda: sessions.measure(200, 1),
         }
     return {
         "memory": lambda: memory.measure((10_000_000, 30_000_000), 2),
         "files": lambda: files.measure(1, 5),
         "servers": lambda: servers.measure(1, 3),
         "steps": lambda: steps.measure((30, 300, 900), (250, 500, 1000), 3),
+        "sessions": lambda: sessions.measure(10_000, 5),
     }
 
 
@@ -79,7 +82,7 @@ def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--only", nargs="*", choices=("memory", "files", "servers", "steps"))
+    parser.add_argument("--only", nargs="*", choices=("memory", "files", "servers", "steps", "sessions"))
     options = parser.parse_args()
     chosen = {
         name: case for name, case in cases(quick=options.quick).items() if name in (options.only or cases(quick=True))

@@ -92,11 +92,12 @@ def _lines(before: Manifest, after: Manifest, changes: Sequence[Change], names: 
             title = now
         lines.append(f"  {change.text}")
         if change.kind is Kind.SQL:
-            lines += _sql_lines(str(change.before), str(change.after))
+            lines += sql_lines(str(change.before), str(change.after))
     return lines
 
 
-def _sql_lines(before: str, after: str) -> list[str]:
+def sql_lines(before: str, after: str) -> list[str]:
+    """What changes from one text of SQL to another, line by line, indented."""
     import difflib
 
     compared = difflib.unified_diff(before.splitlines(), after.splitlines(), n=1, lineterm="")

@@ -37,10 +37,20 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 
 def print_json(document: Any) -> None:
     """The one JSON document of a command."""
+    _say_json(document, indent=2)
+
+
+def print_json_line(document: Any) -> None:
+    """One of the JSON documents, a line each, of a command whose output never is whole."""
+    _say_json(document, indent=None)
+
+
+def _say_json(document: Any, *, indent: int | None) -> None:
     stream = standard_output()
     # What another encoding cannot hold must be escaped as JSON does it, not as the stream does.
     plain = (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "") != "utf8"
-    _say(json.dumps(redactor().data(document, by_name=False), indent=2, ensure_ascii=plain), stream)
+    text = json.dumps(redactor().data(document, by_name=False), indent=indent, ensure_ascii=plain)
+    _say(text.encode("utf-8", "backslashreplace").decode(), stream)  # half a character, as JSON escapes it
 
 
 def redactor() -> Redactor:

@@ -85,6 +85,14 @@ def line_of(event: Mapping[str, Any]) -> str:
     return visible_line(text)
 
 
+def record_line(line: Mapping[str, Any]) -> str:
+    """A line of a record, which may hold anything, as one line of text."""
+    try:
+        return visible_line(f"{line['ts']} {line_of(line)}")
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return visible_line(str(dict(line)))
+
+
 def _plain(value: Any) -> str:
     """A value as a person writes it: ``z added VARCHAR; note removed``."""
     if isinstance(value, dict):

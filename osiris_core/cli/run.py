@@ -51,6 +51,13 @@ if TYPE_CHECKING:
 @click.option(
     "--until", metavar="VALUE", help="Read incremental extracts up to, not with, this value; the state stays."
 )
+@click.option(
+    "--label",
+    "labels",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Note this with the run, to find it by (`osiris logs list --label`); repeatable.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and stop.")
 @click.option("--verbose", "-v", is_flag=True, help="A line for every event of interest instead of the table.")
 @json_option
@@ -69,6 +76,7 @@ def run(
     full_refresh: bool,
     since: str | None,
     until: str | None,
+    labels: tuple[str, ...],
     dry_run: bool,
     verbose: bool,
     as_json: bool,
@@ -82,8 +90,10 @@ def run(
         from osiris_core.project.connections import load_connections
         from osiris_core.run.api import RunOptions
         from osiris_core.run.bounds import Bounds, check_bounds
+        from osiris_core.run.labels import read_labels
         from osiris_core.run.targets import RunPlan, TargetContext
 
+        named = read_labels(labels)
         overrides = {
             "run.jobs": jobs,
             "run.timeout": timeout,
@@ -103,7 +113,7 @@ def run(
         stack.callback(place.close)
         bounds = Bounds(full_refresh=full_refresh, since=since, until=until)
         check_bounds(manifest, bounds)
-        options = RunOptions(target=target, fresh=fresh, redactor=masks, bounds=bounds)
+        options = RunOptions(target=target, labels=named, fresh=fresh, redactor=masks, bounds=bounds)
         context = TargetContext(
             loaded=workspace.loaded,
             registry=registry,
@@ -239,6 +249,8 @@ def _show_plan(summary: dict[str, Any], *, as_json: bool) -> None:
     if summary["bounds"] is not None:
         given = ", ".join(f"{name} {value}" for name, value in summary["bounds"].items() if value not in (None, False))
         print_text(f"incremental extracts: {given.replace('full_refresh True', 'full refresh')}")
+    if summary.get("labels"):
+        print_text("labels: " + ", ".join(f"{key}={value}" for key, value in summary["labels"].items()))
     print_table(
         ("step", "component", "mode", "needs", "connection"),
         [

@@ -80,11 +80,14 @@ def _writable_by_everyone(folder: Path) -> bool:
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """Hold ``folder``, which must exist: others that hold it, in this process or another, take turns."""
+def held(folder: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold ``folder``, which must exist: others that hold it, in this process or another, take turns.
+
+    Without ``wait``, BlockingIOError says that somebody holds it.
+    """
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     finally:
         os.close(descriptor)

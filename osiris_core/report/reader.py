@@ -6,7 +6,6 @@ out. ``status`` is what ``status.json`` says; without one, the process that wrot
 
 from __future__ import annotations
 
-import json
 import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -15,11 +14,12 @@ import attrs
 
 from osiris_core.errors import InvalidInput
 from osiris_core.ids import SESSION_ID
-from osiris_core.run.chain import process_of, read_json
+from osiris_core.run.chain import process_of
 from osiris_core.run.process import is_alive
+from osiris_core.run.reading import mapping_of, open_file, read_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
 OPENING: Final = "session.json"
@@ -29,12 +29,15 @@ RUNNING: Final = "running"
 CRASHED: Final = "crashed"
 DAMAGED: Final = "damaged"
 STATUSES: Final = ("succeeded", "failed", "interrupted", RUNNING, CRASHED, DAMAGED)
-_SAID: Final = frozenset({"succeeded", "failed", "interrupted"})
+FINAL: Final = frozenset({"succeeded", "failed", "interrupted"})
+"""What ``status.json`` may say; nothing changes such a record any more."""
 
 _ENDS: Final = {"step_finished": "succeeded", "step_failed": "failed", "step_cancelled": "cancelled"}
 _ENDED: Final = ("rows_read", "rows_written", "bytes", "attempts", "duration_ms")
 
-_MAX_LINE: Final = 4 << 20
+MAX_LINE: Final = 4 << 20
+"""Bytes of the longest line of a record that is believed to be one."""
+
 _TOO_LARGE: Final = 1 << 63
 
 
@@ -61,6 +64,7 @@ class SessionRecord:
     error: Mapping[str, Any] | None = None
     steps: tuple[Mapping[str, Any], ...] = ()
     token: str | None = None
+    labels: Mapping[str, str] = attrs.field(factory=dict)
     damage: str | None = None
     """What of the record is missing or cannot be read, in a sentence; None for a sound one."""
 
@@ -81,26 +85,42 @@ class SessionRecord:
             "error": dict(self.error) if self.error is not None else None,
             "steps": [dict(step) for step in self.steps],
             "token": self.token,
+            "labels": dict(self.labels),
             "damage": self.damage,
             "record": str(self.path),
         }
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any], *, path: Path) -> SessionRecord:
+        """The record at ``path`` that :meth:`to_json` made ``data`` of. Raises ValueError when it cannot be."""
+        match = SESSION_ID.match(path.name)
+        status, started = text_of(data, "status"), text_of(data, "started")
+        if match is None or status not in STATUSES or started is None or data.get("session") != path.name:
+            raise ValueError(f"not the record of {path.name}")
+        damage = text_of(data, "damage")
+        return cls(
+            id=path.name,
+            kind=match["kind"],
+            path=path,
+            status=status,
+            started=started,
+            damage=damage,
+            **_facts(data),
+        )
 
-def session_folders(logs: Path) -> list[Path]:
-    """The folders of all sessions below ``logs``, newest first; reads names only."""
+
+def session_names(logs: Path) -> list[str]:
+    """The ids of all sessions below ``logs``, in no order; reads the folder's names only."""
     try:
         with os.scandir(logs) as entries:
-            names = [entry.name for entry in entries if SESSION_ID.match(entry.name)]
+            return [entry.name for entry in entries if SESSION_ID.match(entry.name) and entry.is_dir()]
     except FileNotFoundError:
         return []
-    return [logs / name for name in sorted(names, key=_order, reverse=True)]
 
 
-def sessions(logs: Path) -> Iterator[SessionRecord]:
-    """Every session below ``logs``, newest first, read when asked for."""
-    for folder in session_folders(logs):
-        if folder.is_dir():
-            yield read_session(folder)
+def session_folders(logs: Path) -> list[Path]:
+    """The folders of all sessions below ``logs``, newest first."""
+    return [logs / name for name in sorted(session_names(logs), key=order_of, reverse=True)]
 
 
 def read_session(folder: Path) -> SessionRecord:
@@ -116,20 +136,23 @@ def read_session(folder: Path) -> SessionRecord:
         id=folder.name,
         kind=match["kind"],
         path=folder,
-        status=said if said in _SAID else _status_without(folder, opening),
+        status=said if said in FINAL else _status_without(folder, opening),
         damage=_damage(folder, opening, said),
         started=text_of(data, "started") or _time_of(match["time"]),
-        pipeline=text_of(data, "pipeline"),
-        manifest_hash=text_of(data, "manifest_hash"),
-        target=text_of(data, "target"),
-        finished=text_of(data, "finished"),
-        duration_ms=number_of(data, "duration_ms"),
-        rows=number_of(data, "rows"),
-        step=text_of(data, "step"),
-        error=_error(data),
-        steps=_steps(data),
-        token=text_of(data, "token"),
+        **_facts(data),
     )
+
+
+def _facts(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What a record's documents say, each believed only where it is of its type."""
+    texts = ("pipeline", "manifest_hash", "target", "finished", "step", "token")
+    return {
+        **{name: text_of(data, name) for name in texts},
+        **{name: number_of(data, name) for name in ("duration_ms", "rows")},
+        "error": _error(data),
+        "steps": _steps(data),
+        "labels": _labels(data),
+    }
 
 
 def find_session(logs: Path, wanted: str) -> Path:
@@ -160,13 +183,10 @@ def read_lines(path: Path) -> Lines:
     found: list[Mapping[str, Any]] = []
     damaged = 0
     try:
-        with path.open("rb") as file:
-            while line := file.readline(_MAX_LINE):
-                try:
-                    value = json.loads(line)
-                except (ValueError, RecursionError):
-                    value = None
-                if isinstance(value, dict):
+        with open_file(path) as file:
+            while line := file.readline(MAX_LINE):
+                value = mapping_of(line)
+                if value is not None:
                     found.append(value)
                 elif line.strip():
                     damaged += 1
@@ -188,13 +208,37 @@ def steps_so_far(lines: Lines) -> tuple[Mapping[str, Any], ...]:
             started = {"id": step, "component": line.get("component"), "mode": line.get("mode"), "status": "running"}
             found.setdefault(step, started)
         elif step in found and name in _ENDS:
-            found[step] |= {key: line[key] for key in _ENDED if key in line} | {"status": _ENDS[name]}
+            found[step] |= {key: number_of(line, key) for key in _ENDED if key in line} | {"status": _ENDS[name]}
         elif step in found and name == "step_progress":
-            found[step] |= {"rows_written": line.get("rows"), "bytes": line.get("bytes")}
+            found[step] |= {"rows_written": number_of(line, "rows"), "bytes": number_of(line, "bytes")}
     return tuple(found.values())
 
 
-def _order(name: str) -> str:
+@attrs.frozen(kw_only=True)
+class Stopped:
+    """Where a session that never said how it ended had come to: its last event, and the steps that ran then."""
+
+    event: str
+    at: str | None
+    step: str | None
+    running: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as plain data."""
+        return {"event": self.event, "at": self.at, "step": self.step, "running": list(self.running)}
+
+
+def stopped_at(lines: Lines) -> Stopped | None:
+    """Where the events end; None when there are none."""
+    last = next((line for line in reversed(lines.lines) if text_of(line, "event")), None)
+    if last is None:
+        return None
+    running = tuple(str(step["id"]) for step in steps_so_far(lines) if step["status"] == "running")
+    return Stopped(event=str(last["event"]), at=text_of(last, "ts"), step=text_of(last, "step"), running=running)
+
+
+def order_of(name: str) -> str:
+    """What sorts sessions by the time they started: their id without its kind."""
     return name.partition("_")[2]
 
 
@@ -207,9 +251,9 @@ def _status_without(folder: Path, opening: Mapping[str, Any]) -> str:
 
 
 def _damage(folder: Path, opening: Mapping[str, Any], said: str | None) -> str | None:
-    if said not in _SAID and (folder / STATUS).exists():
+    if said not in FINAL and (folder / STATUS).exists():
         return f"{STATUS} cannot be read, so how the run ended is not known; the events say how far its steps came"
-    if said in _SAID or (opening and process_of(folder) is not None):
+    if said in FINAL or (opening and process_of(folder) is not None):
         return None
     return f"{OPENING} is missing or damaged, so what was run and whether it still runs is not known"
 
@@ -244,6 +288,12 @@ def number_of(data: Mapping[str, Any], key: str) -> int | None:
 def _error(data: Mapping[str, Any]) -> Mapping[str, Any] | None:
     value = data.get("error")
     return value if isinstance(value, dict) else None
+
+
+def _labels(data: Mapping[str, Any]) -> Mapping[str, str]:
+    value = data.get("labels")
+    found = value.items() if isinstance(value, dict) else ()
+    return {key: text for key, text in found if isinstance(text, str)}
 
 
 def _steps(data: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:

@@ -131,7 +131,7 @@ class Session:
     @classmethod
     def all(cls, *, logs: str | PathLike[str] = "logs") -> Iterator[Session]:
         """Every session, newest first, read when asked for."""
-        return (cls(folder) for folder in session_folders(Path(logs)) if folder.is_dir())
+        return (cls(folder) for folder in session_folders(Path(logs)))
 
     @property
     def id(self) -> str:

@@ -29,6 +29,7 @@ from osiris_core.run.executor import Execution, Interrupts, Outcome, rows_of
 from osiris_core.run.failpoints import Failpoints
 from osiris_core.run.failure import redact, traceback_of
 from osiris_core.run.incremental import plan_incremental
+from osiris_core.run.labels import check_labels
 from osiris_core.run.observers import Observers
 from osiris_core.run.outcome import RunOutcome, error_data, step_data
 from osiris_core.run.prepare import prepare
@@ -61,6 +62,8 @@ class RunOptions:
     """
 
     target: str = "local"
+    labels: Mapping[str, str] = attrs.field(factory=dict)
+    """What the run is called by; see :mod:`osiris_core.run.labels`."""
     fresh: bool = False
     bounds: Bounds = attrs.field(factory=Bounds)
     interrupts: Interrupts = attrs.field(factory=Interrupts)
@@ -88,6 +91,7 @@ def run_manifest(
     opened, or not be closed, raises.
     """
     chosen = options or RunOptions()
+    check_labels(chosen.labels)
     redactor = chosen.redactor
     observers = Observers(registry)
     settings = loaded_settings.settings
@@ -98,6 +102,7 @@ def run_manifest(
             "pipeline": manifest.name,
             "manifest_hash": manifest.hash,
             "target": chosen.target,
+            "labels": dict(chosen.labels),
         },
         redactor=redactor,
         enabled=loaded_settings.event_enabled,
@@ -204,6 +209,7 @@ class _Run:
         self._check_installed(registry)
         prepared = prepare(manifest, registry, connect)
         check_connections(manifest, connect)
+        session.mask_opening()
         self._scratch.mkdir(parents=True, exist_ok=True)
         self._state = RunState(
             manifest=manifest,
@@ -294,6 +300,7 @@ class _Run:
             "pipeline": self._manifest.name,
             "manifest_hash": self._manifest.hash,
             "target": self._options.target,
+            "labels": dict(self._options.labels),
             "token": self._chain.token if self._chain else None,
             "started": self._session.started,
             "finished": utc_now(),

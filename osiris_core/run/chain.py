@@ -7,14 +7,14 @@ row when it is run again, and writes nothing. ``<logs>/.chains/<manifest hash>.j
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from osiris_core.project.paths import held
 from osiris_core.run.process import ProcessMark, is_alive
+from osiris_core.run.reading import read_json
 from osiris_core.run.session import write_atomically
 
 if TYPE_CHECKING:
@@ -54,27 +54,27 @@ def leave_chain(logs: Path, manifest_hash: str, session_id: str) -> None:
             path.unlink()
 
 
+def chained_sessions(logs: Path) -> frozenset[str]:
+    """The ids of the sessions that open chains name: the last of each, and the first, whose id is the token."""
+    documents = [read_json(path) or {} for path in (logs / _FOLDER).glob("*.json")]
+    named = [document.get(key) for document in documents for key in ("session", "token")]
+    return frozenset(name for name in named if isinstance(name, str))
+
+
 def _path(logs: Path, manifest_hash: str) -> Path:
     return logs / _FOLDER / f"{manifest_hash[:32]}.json"
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """A JSON mapping from a file, or None when there is none or it is damaged."""
-    try:
-        document = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None
 
 
 def process_of(session: Path) -> ProcessMark | None:
     """The process that a record says it belongs to."""
     document = read_json(session / "session.json") or {}
     mark = document.get("process")
-    try:
-        return ProcessMark(**mark) if isinstance(mark, dict) else None
-    except TypeError:
+    if not isinstance(mark, dict):
         return None
+    pid, started, host = mark.get("pid"), mark.get("started"), mark.get("host")
+    if not (isinstance(pid, int) and isinstance(started, str) and isinstance(host, str)):
+        return None
+    return ProcessMark(pid=pid, started=started, host=host)
 
 
 def _unsuccessful(session: Path) -> bool:

@@ -84,6 +84,7 @@ def run_request(request: Mapping[str, Any], say: Callable[[str, Any], None]) -> 
     options = RunOptions(
         target=request["target"],
         fresh=request["fresh"],
+        labels=request["labels"],
         bounds=Bounds(**request["bounds"]),
         interrupts=interrupts,
         listeners=(lambda event: say("event", dict(event)),),

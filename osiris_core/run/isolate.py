@@ -123,6 +123,7 @@ def _request(manifest: Manifest, ctx: TargetContext) -> bytes:
         "plugins": [info.id for info in ctx.registry.plugins if info.usable],
         "target": ctx.options.target,
         "fresh": ctx.options.fresh,
+        "labels": dict(ctx.options.labels),
         "bounds": attrs.asdict(ctx.options.bounds),
     }
     return json.dumps(document).encode()

@@ -86,6 +86,8 @@ class Session:
         self._order = threading.RLock()
         self._seq = 0
         self._closed = False
+        self._opening: dict[str, Any] = {}
+        self._detailed: tuple[str, ...] = ()
         self._events = _open(path / "events.jsonl")
         self._metrics = _open(path / "metrics.jsonl")
         self._log = _open(path / "osiris.log")
@@ -100,10 +102,24 @@ class Session:
             (path / _RESERVE).write_bytes(b"\0" * _RESERVED_BYTES)
             mark = attrs.asdict(this_process())
             document = {"format": FORMAT, "session": session.id, "kind": kind, "started": session.started}
-            write_atomically(path / "session.json", {**document, "process": mark, **details})
+            session._write_opening({**document, "process": mark}, details)
         except OSError as error:
             raise _unwritable(path, error) from error
         return session
+
+    def mask_opening(self) -> None:
+        """Write ``session.json`` again when details in it have turned out to hold a secret since it was written."""
+        details = {key: self._opening[key] for key in self._detailed}
+        if self._redactor.data(details) != details:
+            try:
+                self._write_opening(self._opening, details)
+            except OSError as error:
+                raise _unwritable(self.path, error) from error
+
+    def _write_opening(self, document: Mapping[str, Any], details: Mapping[str, Any]) -> None:
+        self._detailed = tuple(details)
+        self._opening = {**document, **self._redactor.data(dict(details))}
+        write_atomically(self.path / "session.json", self._opening)
 
     def emit(self, event: Any) -> None:
         """Record one event of the vocabulary, and show it to the listeners."""

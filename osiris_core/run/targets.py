@@ -59,7 +59,10 @@ class LocalTarget:
     def prepare(self, plan: RunPlan, ctx: TargetContext) -> PreparedRun:
         """What would be done; looks at nothing but its arguments."""
         bounds = ctx.options.bounds
-        summary = summary_of(plan, ctx.loaded) | {"bounds": attrs.asdict(bounds) if bounds.given else None}
+        summary = summary_of(plan, ctx.loaded) | {
+            "bounds": attrs.asdict(bounds) if bounds.given else None,
+            "labels": dict(ctx.options.labels),
+        }
         return PreparedRun(target="local", plan=plan, summary=summary)
 
     def execute(self, prepared: PreparedRun, ctx: TargetContext) -> RunOutcome:

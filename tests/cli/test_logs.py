@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import signal
+import subprocess
+import zipfile
 
 import pytest
 
 from osiris_core.ids import new_session_id
 from osiris_core.run.process import this_process
+from tests.report.records import record
 from tests.run.workshop import numbers, remote_shop, store
 
 __all__ = ["remote_shop"]
@@ -163,6 +168,14 @@ def test_a_crashed_run_shows_how_far_it_got(remote_shop):
     shown = json.loads(shop.osiris("logs", "last", "--json").stdout)
     assert shown["status"] == "crashed"
     assert {one["id"]: one["status"] for one in shown["steps"]} == {"numbers": "running", "store": "running"}
+    stopped = shown["stopped"]
+    assert (stopped["event"], stopped["step"], stopped["running"]) == ("write_staged", "store", ["numbers", "store"])
+    text = shop.osiris("logs", "last").stdout
+    assert f"after write_staged of step 'store' at {stopped['at']}; running then: numbers, store" in text
+    tail = shop.osiris("logs", "tail", "-f", "-n", "1")
+    assert tail.returncode == 0
+    assert "write_staged" in tail.stdout
+    assert "crashed after write_staged of step 'store'" in tail.stderr
 
 
 def test_text_from_data_does_nothing_to_a_terminal(remote_shop):
@@ -179,30 +192,169 @@ def test_text_from_data_does_nothing_to_a_terminal(remote_shop):
         assert "[bold]x[/nonsense]" in done.stdout
 
 
-def test_ten_thousand_sessions_list_by_name(remote_shop):
-    logs = remote_shop.folder / "logs"
-    logs.mkdir()
-    for number in range(10_000):
-        (logs / f"run_20260101T{number:012d}Z_{number:08x}").mkdir()
-    reads = remote_shop.site.python(
-        "-c",
-        "import sys\nfrom pathlib import Path\nfrom itertools import islice\n"
-        "from osiris_core.report import reader\n"
-        "opened = []\n"
-        "sys.addaudithook(lambda name, args: opened.append(args[0]) if name == 'open' else None)\n"
-        "found = list(islice(reader.sessions(Path('logs')), 5))\n"
-        "print(len(found), len([one for one in opened if 'run_' in str(one)]))",
-        cwd=remote_shop.folder,
-    )
-    assert reads.returncode == 0, reads.stderr
-    count, opened = map(int, reads.stdout.split())
-    assert count == 5
-    assert opened <= 5 * 4
-
-
 def test_other_files_in_the_folder_are_ignored(remote_shop):
     ran(remote_shop)
     (remote_shop.folder / "logs" / "notes.txt").write_text("mine")
     (remote_shop.folder / "logs" / new_session_id("run")).write_text("a file with a session's name")
     os.symlink("nowhere", remote_shop.folder / "logs" / new_session_id("run"))
     assert len(listed(remote_shop)) == 1
+
+
+def test_filters_and_order(remote_shop):
+    logs = remote_shop.folder / "logs"
+    slow = record(logs, days=3, pipeline="a", duration_ms=9000, rows=1, labels={"team": "x", "tier": "1"})
+    fast = record(logs, days=2, pipeline="a", duration_ms=10, rows=5, labels={"team": "y"}, target="e2b")
+    record(logs, days=1, kind="chat", pipeline=None)
+
+    def ids(*arguments):
+        return [one["session"] for one in listed(remote_shop, *arguments)]
+
+    assert ids("--label", "team") == [fast.name, slow.name]
+    assert ids("--label", "team=x", "--label", "tier=1") == [slow.name]
+    assert ids("--label", "team=x", "--label", "tier=2") == []
+    assert ids("--target", "e2b") == [fast.name]
+    assert ids("--kind", "run", "--until", "2026-05-30") == [slow.name]
+    assert ids("--kind", "run", "--sort", "duration") == [slow.name, fast.name]
+    assert ids("--kind", "run", "--sort", "rows") == [fast.name, slow.name]
+    assert ids("--kind", "run", "--reverse") == [slow.name, fast.name]
+    assert "team=x, tier=1" in remote_shop.osiris("logs", "list").stdout
+    assert "labels    team=x, tier=1" in remote_shop.osiris("logs", "show", slow.name).stdout
+    assert remote_shop.osiris("logs", "list", "--sort", "colour").returncode == 2
+
+
+def test_a_bundle_goes_elsewhere(remote_shop, tmp_path, new_site):
+    shop = remote_shop
+    ran(shop, numbers(fault="driver"), store())
+    (record_folder,) = shop.records()
+    made = json.loads(shop.osiris("logs", "bundle", record_folder.name, "--json").stdout)
+    assert made["bundle"] == f"{record_folder.name}.zip"
+    assert made["files"][0] == "events.jsonl"
+    file = shop.folder / made["bundle"]
+    assert (file.stat().st_size, hashlib.sha256(file.read_bytes()).hexdigest()) == (made["bytes"], made["sha256"])
+    again = shop.osiris("logs", "bundle", record_folder.name)
+    assert (again.returncode, "OSR-LOG-007" in again.stderr) == (2, True)
+    assert shop.osiris("logs", "bundle", record_folder.name, "--force").returncode == 0
+    assert hashlib.sha256(file.read_bytes()).hexdigest() == made["sha256"]
+
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    shown = json.loads(new_site().osiris("logs", "show", "--bundle", str(file), "--json", cwd=elsewhere).stdout)
+    assert (shown["session"], shown["status"]) == (record_folder.name, "failed")
+    assert shown["record"] == str(file)
+    assert shown["error"]["code"] == "OSR-SAMPLE-001"
+    text = shop.osiris("logs", "show", "--bundle", str(file), "--events").stdout
+    assert "step_started step=numbers" in text
+    for arguments in ([], [record_folder.name, "--bundle", str(file)]):
+        refused = shop.osiris("logs", "show", *arguments)
+        assert (refused.returncode, "OSR-LOG-004" in refused.stderr) == (2, True)
+    file.write_text("no zip")
+    refused = shop.osiris("logs", "show", "--bundle", str(file))
+    assert (refused.returncode, "OSR-LOG-005" in refused.stderr) == (2, True)
+
+
+def test_a_bundle_knows_the_secrets_of_the_project(remote_shop):
+    """Also of a connection that lacks something else, and those that came into the record before they were secret."""
+    shop = remote_shop
+    ran(shop)
+    (folder,) = shop.records()
+    with (folder / "osiris.log").open("a") as log:
+        log.write("it said sup3r-s3cret-words-1 and sup3r-s3cret-words-2\n")
+    (shop.folder / "osiris_connections.yaml").write_text(
+        "version: 1\nconnections:\n  sample:\n"
+        "    whole: {path: x, password: '${ONE}'}\n"
+        "    lacking: {path: '${NOT_SET_ANYWHERE}', password: '${TWO}'}\n"
+    )
+    env = {"ONE": "sup3r-s3cret-words-1", "TWO": "sup3r-s3cret-words-2"}  # pragma: allowlist secret
+    done = shop.osiris("logs", "bundle", folder.name, env=env)
+    assert done.returncode == 0, done.stderr
+    with zipfile.ZipFile(shop.folder / f"{folder.name}.zip") as archive:
+        said = archive.read(f"{folder.name}/osiris.log").decode()
+    assert "it said *** and ***" in said
+
+
+def test_gc(remote_shop):
+    shop = remote_shop
+    ran(shop)
+    ran(shop)
+    ran(shop, numbers(fault="driver"), store(), name="bad")
+    refused = shop.osiris("logs", "gc", "--json")
+    assert (refused.returncode, json.loads(refused.stdout)["error"]["code"]) == (2, "OSR-LOG-008")
+    oldest, last, bad = (folder.name for folder in shop.records())
+    planned = json.loads(shop.osiris("logs", "gc", "--days", "0", "--dry-run", "--json").stdout)
+    assert [one["session"] for one in planned["removed"]] == [oldest, bad]
+    assert planned["kept"] == {"the last success of its pipeline": 1}
+    assert len(shop.records()) == 3
+    done = shop.osiris("logs", "gc", "--keep-last", "0")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[1].startswith(f"{oldest}\tsucceeded\tp\t")
+    assert "1 session removed" in done.stdout
+    assert "kept: 1 (not old: the next run may resume it)" in done.stderr
+    assert [one["session"] for one in listed(shop)] == [bad, last]
+
+
+def test_gc_says_what_it_cannot_remove(remote_shop):
+    """A file system that refuses: the folder is the root of another one."""
+    logs = remote_shop.folder / "logs"
+    stuck, other = record(logs, days=9, status="failed"), record(logs, days=8, status="failed")
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(stuck)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        for name in ("session.json", "status.json"):
+            (stuck / name).write_bytes((other / name).read_bytes())
+        done = remote_shop.osiris("logs", "gc", "--days", "1", "--json")
+    finally:
+        subprocess.run(["umount", str(stuck)], check=True)
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["ok"], document["error"]["code"]) == (1, False, "OSR-LOG-009")
+    assert stuck.name in document["error"]["message"]
+    assert [one["session"] for one in document["removed"]] == [other.name]
+
+
+def test_diff(remote_shop):
+    shop = remote_shop
+    for rows in (3, 3, 4):
+        ran(shop, numbers(rows=rows), store())
+    one, same, other = (folder.name for folder in shop.records())
+    equal = shop.osiris("logs", "diff", one, same, "--exit-code")
+    assert equal.returncode == 0
+    assert equal.stdout.splitlines()[-1] == "equal"
+    differ = shop.osiris("logs", "diff", one, other)
+    assert differ.returncode == 0
+    assert "numbers\tconfig\tconfig.rows\t3\t4" in differ.stdout
+    strict = shop.osiris("logs", "diff", one, other, "--exit-code", "--json")
+    assert strict.returncode == 1
+    document = json.loads(strict.stdout)
+    assert not document["equal"]
+    assert document["before"]["session"] == one
+
+
+def test_tail_follows_a_run_from_another_terminal(remote_shop):
+    shop = remote_shop
+    shop.write(numbers(rows=3), store())
+    env = {"OSIRIS_TEST_FAILPOINTS": "1", "OSIRIS_FAILPOINT": "staged:hang"}
+    run = shop.start("run", "p.yaml", env=env)
+    shop.until(lambda: (shop.folder / "logs").exists() and "write_staged" in _events(shop))
+    tail = shop.start("logs", "tail", "-f", "--json")
+    first = json.loads(tail.stdout.readline())
+    assert first["event"] == "run_started"
+    run.send_signal(signal.SIGINT)
+    rest, said = tail.communicate(timeout=60)
+    run.communicate(timeout=60)
+    assert tail.returncode == 0
+    assert json.loads(rest.splitlines()[-1])["event"] == "run_finished"
+    assert said.endswith(": interrupted\n")
+
+
+def _events(shop):
+    return "".join(path.read_text() for path in (shop.folder / "logs").glob("run_*/events.jsonl"))
+
+
+def test_tail_says_what_it_cannot_read(remote_shop):
+    assert remote_shop.osiris("logs", "tail").returncode == 2
+    folder = record(remote_shop.folder / "logs")
+    with (folder / "events.jsonl").open("a") as file:
+        file.write('\n{"event": "step_finished", "step": "s"}\n{"half\n')
+    done = remote_shop.osiris("logs", "tail")
+    assert done.stdout.splitlines() == ["t run_started ", "{'event': 'step_finished', 'step': 's'}"]
+    assert "1 line of events.jsonl cannot be read" in done.stderr

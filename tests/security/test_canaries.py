@@ -75,6 +75,9 @@ COMMANDS = [
     ["logs", "list", "--json"],
     ["logs", "last"],
     ["logs", "last", "--json"],
+    ["logs", "tail"],
+    ["logs", "tail", "--json"],
+    ["logs", "gc", "--days", "30", "--dry-run", "--json"],
 ]
 
 BLIND = """\

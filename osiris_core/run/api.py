@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import attrs
 
@@ -19,6 +19,7 @@ from osiris_core.run.bounds import Bounds, check_bounds
 from osiris_core.run.cancel import CancelToken
 from osiris_core.run.chain import join_chain, leave_chain
 from osiris_core.run.events import (
+    ObserverFailed,
     PinDiffers,
     RunFinished,
     RunStarted,
@@ -53,6 +54,16 @@ if TYPE_CHECKING:
 KIND: Final = "run"
 
 
+class Observes(Protocol):
+    """Shows each event to who observes the run; tells ``complain``, which the run sets, what fails at it."""
+
+    complain: Callable[[str], None]
+
+    def __call__(self, event: Mapping[str, Any], /) -> None:
+        """Show one event."""
+        ...
+
+
 @attrs.frozen(kw_only=True)
 class RunOptions:
     """How to run, beyond the settings. ``listeners`` see every event in order, one at a time, redacted.
@@ -72,6 +83,8 @@ class RunOptions:
     """Secret stores by scheme, asked instead of the plugins'."""
     began: float | None = None
     """When the command began, by the monotonic clock; ``bootstrap`` is measured from it, or else from the call."""
+    observers: Observes | None = None
+    """Who shows the events to the plugins that observe, instead of this process."""
 
 
 def run_manifest(
@@ -91,7 +104,7 @@ def run_manifest(
     """
     chosen = options or RunOptions()
     redactor = chosen.redactor
-    observers = Observers(registry)
+    observers: Observes = chosen.observers or Observers(registry)
     settings = loaded_settings.settings
     session = Session.create(
         KIND,
@@ -107,7 +120,7 @@ def run_manifest(
         # The observers come last: when one fails, that is an event, too.
         listeners=(*chosen.listeners, observers),
     )
-    observers.session = session
+    observers.complain = lambda message: session.emit(ObserverFailed(message=message))
     home = scratch_home(project, settings.run)
     limits = limits_of(settings.run)
     run = _Run(manifest, session, home / session.id, chosen, limits, data_values=settings.logging.data_values)

@@ -219,7 +219,7 @@ class _Run:
             target=self._options.target,
             token=chain.token,
             steps=len(manifest.steps),
-            environment=surroundings(self._limits, session.path),
+            environment=surroundings(self._limits, session.path) | {"project": str(project.root.absolute())},
         )
         session.emit(started)
         for note in self._options.notes:

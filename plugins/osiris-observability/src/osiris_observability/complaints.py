@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import logging
+import re
+from typing import Final
+
+_CREDENTIALS: Final = re.compile(r"(?<=//)[^/\s@]+@")
 
 
 class Complaints(logging.Handler):
@@ -26,3 +30,8 @@ class Complaints(logging.Handler):
         """Stop listening; the first error, or None."""
         self._logger.removeHandler(self)
         return self._first
+
+
+def without_credentials(text: str) -> str:
+    """``text`` with ``user:password@`` taken out of its addresses."""
+    return _CREDENTIALS.sub("", text)

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
 
-from osiris_observability.complaints import Complaints
+from osiris_observability.complaints import Complaints, without_credentials
 from osiris_observability.otel_setup import meter_provider, parent_context, resource_of, tracer_provider
+from osiris_observability.plan import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,8 +47,6 @@ _NOTED: Final = frozenset(
 """Events that become events of their step's span, or of the run's; none of their fields holds a value of the data."""
 
 _ENDS: Final = {"step_finished": "succeeded", "step_failed": "failed", "step_cancelled": "cancelled"}
-_SYSTEMS: Final = {"mysql": "mysql", "supabase": "postgresql", "duckdb": "duckdb"}
-"""``db.system.name`` by the family of a component."""
 
 
 @attrs.frozen(kw_only=True)
@@ -71,12 +70,16 @@ class Instruments:
 
         return cls(
             run_duration=duration("osiris.run.duration", "How long runs take."),
-            run_rows=meter.create_counter("osiris.run.rows", "{row}", "Rows that runs publish; else that they extract."),
+            run_rows=meter.create_counter(
+                "osiris.run.rows", "{row}", "Rows that runs publish; else that they extract."
+            ),
             step_duration=duration("osiris.step.duration", "How long steps take."),
             step_read=meter.create_counter("osiris.step.rows.read", "{row}", "Rows that steps take."),
             step_written=meter.create_counter("osiris.step.rows.written", "{row}", "Rows that steps give."),
             step_size=meter.create_counter("osiris.step.size", "By", "Arrow bytes of the rows that steps give."),
-            step_retries=meter.create_counter("osiris.step.retries", "{retry}", "Attempts that failed and were repeated."),
+            step_retries=meter.create_counter(
+                "osiris.step.retries", "{retry}", "Attempts that failed and were repeated."
+            ),
         )
 
 
@@ -101,6 +104,7 @@ class OtelSink:
         self._tracers: TracerProvider | None = None
         self._meters: MeterProvider | None = None
         self._instruments: Instruments | None = None
+        self._plan: Plan | None = None
         self._run: _Open | None = None
         self._steps: dict[str, _Open] = {}
         self._last = 0
@@ -129,13 +133,15 @@ class OtelSink:
             self._tracers.shutdown()
         if self._meters is not None:
             self._meters.shutdown(_FLUSH_MILLIS)
-        return self._complaints.end()
+        complaint = self._complaints.end()
+        return without_credentials(complaint) if complaint else None
 
     def _start(self, event: Mapping[str, Any], at: int) -> None:
         resource = resource_of(str(event["environment"].get("osiris", "")))
         self._tracers = tracer_provider(resource)
         self._meters = meter_provider(resource)
         self._instruments = Instruments.of(self._meters.get_meter(SCOPE, version("osiris-observability")))
+        self._plan = Plan.of(event)
         labels = {"osiris.pipeline.name": event["pipeline"], "osiris.target.name": event["target"]}
         attributes = {
             **labels,
@@ -155,10 +161,8 @@ class OtelSink:
             "osiris.step.mode": event["mode"],
             "osiris.component.name": event["component"],
         }
-        system = _SYSTEMS.get(event["component"].partition(".")[0])
-        attributes = {**labels, "osiris.session.id": event["session"]}
-        if system is not None:
-            attributes["db.system.name"] = system
+        assert self._plan is not None
+        attributes = {**labels, "osiris.session.id": event["session"], **self._plan.attributes(event["step"])}
         name = f"{event['mode']} {event['step']}"
         self._steps[event["step"]] = self._open(name, attributes, at, self._run.context, labels)
 

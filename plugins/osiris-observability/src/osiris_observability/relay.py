@@ -12,6 +12,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from osiris_observability.complaints import without_credentials
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -77,7 +79,7 @@ class Relay:
                 sink.take(event)
             self._complaint = sink.close()
         except BaseException as error:  # noqa: BLE001 - said at the end of the run
-            self._complaint = f"{type(error).__name__}: {error}"
+            self._complaint = without_credentials(f"{type(error).__name__}: {error}")
         finally:
             self._ended.set()
 

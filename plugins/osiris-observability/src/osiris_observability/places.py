@@ -114,7 +114,7 @@ def _mysql(identity: Mapping[str, Any], _: Path) -> System | None:
 
 
 def _supabase(identity: Mapping[str, Any], _: Path) -> System | None:
-    """The database behind a project's URL: that of the project ``<ref>`` is ``postgres`` on ``db.<ref>.supabase.co``."""
+    """The database behind a project's URL: of the project ``<ref>``, ``postgres`` on ``db.<ref>.supabase.co``."""
     try:
         host = urlsplit(_text(identity, "url") or "").hostname or ""
     except ValueError:

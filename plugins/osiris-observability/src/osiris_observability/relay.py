@@ -8,6 +8,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -33,6 +34,10 @@ class Sink(Protocol):
     def close(self) -> str | None:
         """Send what is left, and let go; what could not be sent, in words, or None."""
         ...
+
+
+class NotInstalled(Exception):
+    """What is switched on has no SDK here."""
 
 
 class Relay:
@@ -61,11 +66,11 @@ class Relay:
 
         What is still under way then goes on for as long as the process lives.
         """
-        try:
-            self._events.put(None, timeout=_left(until))
+        ended = self._ended.is_set()
+        if not ended:
+            with suppress(queue.Full):
+                self._events.put(None, timeout=_left(until))
             ended = self._ended.wait(_left(until))
-        except queue.Full:
-            ended = False
         complaints = [self._complaint if ended else "not everything could be sent in time"]
         if self._lost:
             complaints.append(f"{self._lost} events were left out because the receiver is too slow")
@@ -78,6 +83,8 @@ class Relay:
             while (event := self._events.get()) is not None:
                 sink.take(event)
             self._complaint = sink.close()
+        except NotInstalled as error:
+            self._complaint = str(error)
         except BaseException as error:  # noqa: BLE001 - said at the end of the run
             self._complaint = without_credentials(f"{type(error).__name__}: {error}")
         finally:
@@ -87,7 +94,7 @@ class Relay:
         receiver = self._receiver
         if not _installed(receiver.module):
             install = f"pip install 'osiris-observability[{receiver.extra}]'"
-            raise ModuleNotFoundError(f"it is switched on but not installed: {install}")
+            raise NotInstalled(f"it is switched on but not installed: {install}")
         module, _, attribute = receiver.ref.partition(":")
         sink: Sink = getattr(import_module(module), attribute)()
         return sink

@@ -10,8 +10,8 @@ from tests.servers.collectors import Answer
 from tests.servers.ports import free_port
 
 UNSET, ERROR = 0, 2
-TRACE = "0af7651916cd43dd8448eb211c80319c"
-PARENT = "b7ad6b7169203331"
+TRACE = "0af7651916cd43dd8448eb211c80319c"  # pragma: allowlist secret
+PARENT = "b7ad6b7169203331"  # pragma: allowlist secret
 
 
 def by_name(collector):

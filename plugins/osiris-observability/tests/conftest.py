@@ -97,6 +97,7 @@ class Project:
         """``osiris run``."""
         done = self.python("from osiris_core.cli import main; main()", "run", source, *arguments, **variables)
         records = sorted((self.folder / "logs").glob("run_*"))
+        assert records, done.stderr
         return Done(done.returncode, done.stdout, done.stderr, records[-1])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 
+import duckdb
 import pytest
 
 from osiris_observability.openlineage import run_id
@@ -88,8 +89,65 @@ def test_lineage_goes_from_what_is_read_to_what_is_written(project, collector):
     assert (statistics["rowCount"], statistics["size"]) == (2, published["bytes"])
     sql = last(collector, "shop.dear")["job"]["facets"]["sql"]
     assert sql["query"].startswith("SELECT id, upper(name)")
-    assert sql["dialect"] == "duckdb"
+    (started,) = [one for one in done.events("step_started") if one["step"] == "dear"]
+    assert sql.get("dialect") == started.get("sql_dialect")
     assert last(collector, "shop.orders")["outputs"] == []
+
+
+def test_columns_lead_to_the_columns_that_they_are_made_of(project, collector):
+    project.run(OPENLINEAGE_URL=collector.url)
+    source = {"namespace": "file", "name": str(project.folder / "data" / "orders.csv")}
+    (written,) = last(collector, "shop.load")["outputs"]
+    facet = written["facets"]["columnLineage"]
+
+    def made(*transformations, field):
+        parts = [dict(zip(("type", "subtype"), one.split(":"), strict=True)) for one in transformations]
+        return {**source, "field": field, "transformations": parts}
+
+    assert {name: field["inputFields"] for name, field in facet["fields"].items()} == {
+        "id": [made("DIRECT:IDENTITY", field="id")],
+        "name": [made("DIRECT:TRANSFORMATION", field="name")],
+        "double": [made("DIRECT:TRANSFORMATION", field="price")],
+    }
+    assert facet["dataset"] == [made("INDIRECT:FILTER", field="price")]
+    starts = [event for event in collector.lineage if event["eventType"] == "START"]
+    assert all("columnLineage" not in output["facets"] for event in starts for output in event["outputs"])
+
+
+def test_the_tables_of_a_query_are_inputs(project, collector):
+    """A DuckDB file with two tables, which a query joins and another step reads by name."""
+    with duckdb.connect(project.folder / "dw.duckdb") as database:
+        database.execute("CREATE TABLE orders AS SELECT 1 AS id, 2 AS customer, 9.5 AS price")
+        database.execute("CREATE SCHEMA crm; CREATE TABLE crm.customers AS SELECT 2 AS id, 'Ada' AS name")
+    connections = {"version": 1, "connections": {"duckdb": {"dw": {"path": "dw.duckdb"}}}}
+    (project.folder / "osiris_connections.yaml").write_text(json.dumps(connections))
+    query = "SELECT c.name, o.price FROM orders o JOIN crm.customers c ON o.customer = c.id"
+    of = {"component": "duckdb.extractor", "mode": "read"}
+    target = {"component": "filesystem.csv_writer", "mode": "write"}
+    project.write(
+        [
+            {"id": "joined", **of, "config": {"connection": "@duckdb.dw", "query": query}},
+            {"id": "one", **target, "needs": ["joined"], "config": {"path": "out/one.csv"}},
+            {"id": "plain", **of, "config": {"connection": "@duckdb.dw", "table": "orders"}},
+            {"id": "two", **target, "needs": ["plain"], "config": {"path": "out/two.csv"}},
+        ]
+    )
+    done = project.run(OPENLINEAGE_URL=collector.url, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=f"{collector.url}/v1/traces")
+    assert done.status == 0, done.err
+    namespace = f"duckdb://{project.folder / 'dw.duckdb'}"
+
+    def read(job):
+        return sorted((one["namespace"], one["name"]) for one in last(collector, job)["inputs"])
+
+    assert read("shop.one") == [(namespace, "crm.customers"), (namespace, "main.orders")]
+    assert read("shop.two") == [(namespace, "main.orders")]
+    (written,) = last(collector, "shop.one")["outputs"]
+    fields = written["facets"]["columnLineage"]["fields"]
+    assert [(one["name"], one["field"]) for one in fields["name"]["inputFields"]] == [("crm.customers", "name")]
+    spans = {span.attributes.get("osiris.step.id"): span.attributes for span in collector.spans}
+    assert spans["plain"]["db.system.name"] == spans["joined"]["db.system.name"] == "duckdb"
+    assert spans["plain"]["db.collection.name"] == "orders"
+    assert "db.collection.name" not in spans["joined"]
 
 
 def test_a_failure_is_told_with_its_error(project, collector):

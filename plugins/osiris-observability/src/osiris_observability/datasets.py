@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from openlineage.client.event_v2 import InputDataset, OutputDataset
 from openlineage.client.facet_v2 import (
+    data_quality_metrics_dataset,
+    data_quality_metrics_input_dataset,
     dataset_type_dataset,
     datasource_dataset,
     input_statistics_input_dataset,
@@ -15,13 +17,17 @@ from openlineage.client.facet_v2 import (
     storage_dataset,
 )
 
+from osiris_observability.column_lineage import ColumnLineage
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from osiris_observability.places import Place
     from osiris_observability.plan import Plan
 
-_KEPT: Final = frozenset({"step_schema", "files_read", "write_published", "step_finished"})
+_KEPT: Final = frozenset({"columns_observed", "step_schema", "files_read", "write_published", "step_finished"})
+_GIVEN: Final = "rows"
+"""The basis of observations that a run makes of the rows a step gives."""
 
 
 class Datasets:
@@ -30,12 +36,16 @@ class Datasets:
     def __init__(self, plan: Plan, producer: str) -> None:
         self.plan = plan
         self._producer = producer
+        self._lineage = ColumnLineage(plan, producer)
         self._events: dict[tuple[str, str], Mapping[str, Any]] = {}
 
     def learn(self, event: Mapping[str, Any]) -> None:
         """Take in one event of a step."""
-        if event["event"] in _KEPT:
-            self._events[event["step"], event["event"]] = event
+        name = event["event"]
+        if name == "step_schema":
+            self._lineage.outdated()
+        if name in _KEPT and (name != "columns_observed" or event["basis"] == _GIVEN):
+            self._events[event["step"], name] = event
 
     def of(self, step_id: str) -> tuple[list[InputDataset], list[OutputDataset]]:
         """The inputs and outputs of a step: whatever its rows come from, and what it writes."""
@@ -48,10 +58,14 @@ class Datasets:
     def _inputs(self, step_id: str) -> list[InputDataset]:
         found: dict[tuple[str, str], InputDataset] = {}
         for extract in self.plan.extracts(step_id):
-            place = self.plan.place(extract)
-            if place is not None:
+            named = self.plan.place(extract)
+            for place in [named] if named is not None else self._queried(extract):
                 found.setdefault((place.namespace, place.name), self._input(extract, place))
         return list(found.values())
+
+    def _queried(self, step_id: str) -> list[Place]:
+        """The tables that a query reads, as far as its columns tell; not before it has given its first rows."""
+        return self._lineage.sources(step_id) if (step_id, "step_schema") in self._events else []
 
     def _input(self, step_id: str, place: Place) -> InputDataset:
         facets = self._facets(place)
@@ -71,14 +85,27 @@ class Datasets:
             fileCount=len(files) if files else None,
             producer=self._producer,
         )
-        return {"inputStatistics": facet}
+        facets: dict[str, Any] = {"inputStatistics": facet}
+        observed = self._events.get((step_id, "columns_observed"))
+        if observed is not None:
+            facets["dataQualityMetrics"] = data_quality_metrics_input_dataset.DataQualityMetricsInputDatasetFacet(
+                {
+                    name: data_quality_metrics_input_dataset.ColumnMetrics(**metrics)
+                    for name, metrics in _metrics(observed).items()
+                },
+                rowCount=observed["rows"],
+                producer=self._producer,
+            )
+        return facets
 
     def _output(self, step_id: str, place: Place) -> OutputDataset:
         facets = self._facets(place)
         step = self.plan.step(step_id)
         assert step is not None
         for needed in step.needs:
-            facets |= self._schema(needed)
+            facets |= self._schema(needed) | self._quality(needed)
+        if (step_id, "step_finished") in self._events:
+            facets |= self._lineage.facet(step_id)
         if step.config.get("mode") == "replace":
             facets["lifecycleStateChange"] = lifecycle_state_change_dataset.LifecycleStateChangeDatasetFacet(
                 lifecycle_state_change_dataset.LifecycleStateChange.OVERWRITE, producer=self._producer
@@ -90,6 +117,23 @@ class Datasets:
                 rowCount=published["rows"], size=published["bytes"], producer=self._producer
             )
         return OutputDataset(place.namespace, place.name, facets=facets, outputFacets=statistics)
+
+    def _quality(self, step_id: str) -> dict[str, Any]:
+        """What was counted of the rows that ``step_id`` gave to a write."""
+        observed = self._events.get((step_id, "columns_observed"))
+        finished = self._events.get((step_id, "step_finished"))
+        if observed is None:
+            return {}
+        facet = data_quality_metrics_dataset.DataQualityMetricsDatasetFacet(
+            {
+                name: data_quality_metrics_dataset.ColumnMetrics(**metrics)
+                for name, metrics in _metrics(observed).items()
+            },
+            rowCount=observed["rows"],
+            bytes=finished["bytes"] if finished is not None else None,
+            producer=self._producer,
+        )
+        return {"dataQualityMetrics": facet}
 
     def _facets(self, place: Place) -> dict[str, Any]:
         facets: dict[str, Any] = {
@@ -111,3 +155,8 @@ class Datasets:
             for at, column in enumerate(event["columns"], 1)
         ]
         return {"schema": schema_dataset.SchemaDatasetFacet(fields, producer=self._producer)}
+
+
+def _metrics(observed: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What was counted, by column."""
+    return {column["name"]: {"nullCount": column["nulls"]} for column in observed["columns"] if "nulls" in column}

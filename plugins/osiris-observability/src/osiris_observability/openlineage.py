@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 _PARENT: Final = "OPENLINEAGE_PARENT_ID"
 _ROOT: Final = "OPENLINEAGE_ROOT_PARENT_ID"
-_DIALECTS: Final = {"mysql": "mysql", "supabase": "postgres", "duckdb": "duckdb"}
 _ENDS: Final = {
     "step_finished": RunState.COMPLETE,
     "step_failed": RunState.FAIL,
@@ -123,8 +122,7 @@ class OpenLineageSink:
         step = self._datasets.plan.step(event["step"])
         query = step.config.get("query") if step is not None else None
         if isinstance(query, str):
-            dialect = _DIALECTS.get(started["component"].partition(".")[0])
-            facets["sql"] = sql_job.SQLJobFacet(query, dialect, producer=self._producer)
+            facets["sql"] = sql_job.SQLJobFacet(query, started.get("sql_dialect"), producer=self._producer)
         inputs, outputs = self._datasets.of(event["step"])
         self._send_step(event, state, facets, inputs, outputs)
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from osiris_core.compile.manifest import Manifest, ManifestStep
+    from osiris_core.report.lineage import Lineage
     from osiris_observability.places import Attributes, Place
 
 
@@ -46,6 +47,17 @@ class Plan:
         if step is None or step.mode == "transform":
             return None
         return place_of(step, self.root)
+
+    def source(self, step_id: str, dataset: str) -> Place | None:
+        """The place that lineage calls ``dataset`` of the extract ``step_id``: of a query, one of its tables."""
+        step, place = self.step(step_id), self.place(step_id)
+        if place is not None or step is None or not dataset:
+            return place
+        return system_of(step, self.root).table(*dataset.split("."))
+
+    def lineage(self) -> Lineage | None:
+        """The lineage of the run's columns, as far as its record tells by now; None where that cannot be read."""
+        return Session(self.record).lineage if self.record is not None else None
 
     def attributes(self, step_id: str) -> Attributes:
         """What OpenTelemetry's conventions have a step say of the database that it talks to; empty for none."""

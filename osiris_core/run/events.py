@@ -74,8 +74,8 @@ class RunStarted:
     token: str = _field("The first session of this unbroken chain of unsuccessful runs; part of every load id.")
     steps: int = _field("How many steps the manifest has.")
     environment: dict[str, Any] = _field(
-        "Versions, process id, limits, ``project`` and ``record``, the folders of the project and of this record, in which "
-        "the manifest's copy stands already: what may differ between machines."
+        "Versions, process id, limits, ``project`` and ``record``, the folders of the project and of this record, in "
+        "which the manifest's copy stands already: what may differ between machines."
     )
 
 

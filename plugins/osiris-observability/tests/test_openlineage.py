@@ -87,10 +87,17 @@ def test_lineage_goes_from_what_is_read_to_what_is_written(project, collector):
     (published,) = done.events("write_published")
     statistics = written["outputFacets"]["outputStatistics"]
     assert (statistics["rowCount"], statistics["size"]) == (2, published["bytes"])
+    counted = {"id": 0, "name": 0, "price": 1}
+    quality = read["inputFacets"]["dataQualityMetrics"]
+    assert quality["rowCount"] == 3
+    assert {name: column["nullCount"] for name, column in quality["columnMetrics"].items()} == counted
+    (finished,) = [one for one in done.events("step_finished") if one["step"] == "dear"]
+    quality = written["facets"]["dataQualityMetrics"]
+    assert (quality["rowCount"], quality["bytes"]) == (2, finished["bytes"])
+    assert set(quality["columnMetrics"]) == {"id", "name", "double"}
     sql = last(collector, "shop.dear")["job"]["facets"]["sql"]
     assert sql["query"].startswith("SELECT id, upper(name)")
-    (started,) = [one for one in done.events("step_started") if one["step"] == "dear"]
-    assert sql.get("dialect") == started.get("sql_dialect")
+    assert sql["dialect"] == "duckdb"
     assert last(collector, "shop.orders")["outputs"] == []
 
 

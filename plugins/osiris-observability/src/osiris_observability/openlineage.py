@@ -122,7 +122,7 @@ class OpenLineageSink:
         step = self._datasets.plan.step(event["step"])
         query = step.config.get("query") if step is not None else None
         if isinstance(query, str):
-            facets["sql"] = sql_job.SQLJobFacet(query, started.get("sql_dialect"), producer=self._producer)
+            facets["sql"] = sql_job.SQLJobFacet(query, started["sql_dialect"], producer=self._producer)
         inputs, outputs = self._datasets.of(event["step"])
         self._send_step(event, state, facets, inputs, outputs)
 

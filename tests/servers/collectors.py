@@ -83,8 +83,7 @@ class Collector:
         self._answers: deque[Answer] = deque()
         self._lock = threading.Lock()
         self._closing = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> Self:
@@ -174,6 +173,13 @@ class _Endless:
 
     def popleft(self) -> Answer:
         return self._answer
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Nothing on the terminal: a client that has gone is what some tests are about."""
 
 
 def _handler(collector: Collector) -> type[BaseHTTPRequestHandler]:

@@ -80,7 +80,8 @@ class Project:
     def environment(self, **variables):
         """The environment of a command: this process's, but for what the plugin would heed."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(OTHERS)}
-        return {**kept, "HOME": str(self.folder / "home"), **variables}
+        # A busy machine may take longer than a user would want to wait.
+        return {**kept, "HOME": str(self.folder / "home"), "OSIRIS_OBSERVABILITY_TIMEOUT": "100", **variables}
 
     def python(self, code, *arguments, **variables):
         """Run ``code`` with the interpreter of the tests."""

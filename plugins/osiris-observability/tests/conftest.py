@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.commands import osiris
 from tests.servers.collectors import Collector
 
 OTHERS = ("OTEL_", "OPENLINEAGE_", "TRACEPARENT", "TRACESTATE", "OSIRIS_")
@@ -96,7 +97,7 @@ class Project:
 
     def run(self, *arguments, source="shop.yaml", **variables):
         """``osiris run``."""
-        done = self.python("from osiris_core.cli import main; main()", "run", source, *arguments, **variables)
+        done = osiris("run", source, *arguments, cwd=self.folder, env=self.environment(**variables))
         records = sorted((self.folder / "logs").glob("run_*"))
         assert records, done.stderr
         return Done(done.returncode, done.stdout, done.stderr, records[-1])

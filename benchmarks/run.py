@@ -1,7 +1,7 @@
 """``make bench``: runs every benchmark and writes benchmarks/RESULTS.md.
 
 ``--quick`` runs all of them over little data, to see that they work; it prints the report and writes nothing.
-``--only memory files servers steps sessions`` picks some; the others keep their section of the last report.
+``--only memory files servers steps sessions observed`` picks some; the others keep their section of the last report.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Final
 
 import files
 import memory
+import observed
 import servers
 import sessions
 import steps
@@ -26,6 +27,7 @@ PACKAGES: Final = (
     "osiris-core",
     "osiris-filesystem",
     "osiris-mysql",
+    "osiris-observability",
     "osiris-supabase",
     "duckdb",
     "arro3-core",
@@ -46,6 +48,7 @@ def cases(*, quick: bool) -> dict[str, Callable[[], str]]:
             "servers": lambda: servers.measure(0.002, 1),
             "steps": lambda: steps.measure((3, 30), (100,), 1),
             "sessions": lambda: sessions.measure(200, 1),
+            "observed": lambda: observed.measure(3, 1),
         }
     return {
         "memory": lambda: memory.measure((10_000_000, 30_000_000), 2),
@@ -82,7 +85,7 @@ def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--only", nargs="*", choices=("memory", "files", "servers", "steps", "sessions"))
+    parser.add_argument("--only", nargs="*", choices=tuple(cases(quick=True)))
     options = parser.parse_args()
     chosen = {
         name: case for name, case in cases(quick=options.quick).items() if name in (options.only or cases(quick=True))

@@ -19,7 +19,7 @@ def measure(running: tuple[int, ...], compiled: tuple[int, ...], count: int) -> 
     return "\n\n".join([_running(running, count), _compiling(compiled, count)])
 
 
-def _triples(steps: int) -> list[dict[str, Any]]:
+def triples(steps: int) -> list[dict[str, Any]]:
     """Extract, transform, write; again and again, independent of each other."""
     found = []
     for number in range(steps // 3):
@@ -44,7 +44,7 @@ def _running(sizes: tuple[int, ...], count: int) -> str:
     ]
     best: dict[int, float] = {}
     for steps in sizes:
-        folder = project.project(data.DATA / f"idle-{steps}", {"idle": _triples(steps)})
+        folder = project.project(data.DATA / f"idle-{steps}", {"idle": triples(steps)})
         durations = []
         for _ in range(count):
             rounds([project.run(folder, "idle", None, "--jobs", "1", env=ENVIRONMENT)], 1)

@@ -35,6 +35,7 @@ _LINES: Final = frozenset(
         "cancel_requested",
         "schema_changed",
         "type_lost",
+        "observer_failed",
     }
 )
 _MORE_LINES: Final = frozenset(
@@ -80,6 +81,8 @@ def line_of(event: Mapping[str, Any]) -> str:
             text = f"{event['step']}: attempt {event['attempt']} failed, again in {delay}: {event['message']}"
         case "cancel_requested":
             text = f"stopping: {event['message']}"
+        case "observer_failed":
+            text = f"nothing changed by it: {event['message']}"
         case _:
             text = f"{name} " + " ".join(f"{key}={_plain(value)}" for key, value in rest.items() if value is not None)
     return visible_line(text)

@@ -76,4 +76,8 @@ def osiris_validate_pipeline(pipeline: Any, catalog: Any) -> Iterable[Diagnostic
 
 @hookspec
 def osiris_run_event(event: Mapping[str, Any]) -> None:
-    """Observe one event of a run, after redaction. A failure is recorded and changes nothing."""
+    """Observe one event of a run, after redaction. A failure is recorded and changes nothing.
+
+    Called with one event at a time, in the order in which they are recorded, on the run's own threads: the run waits.
+    With ``--isolate`` it is called outside of the sandbox, in the process that the user has started.
+    """

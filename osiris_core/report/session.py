@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from osiris_core.compile.manifest import Manifest
+    from osiris_core.report.lineage import Lineage
     from osiris_core.report.reader import Lines, SessionRecord
 
 PENDING: Final = "pending"
@@ -213,6 +214,21 @@ class Session:
         if self.kind == "run" and self._manifest[1] is not None:
             found.append(self._manifest[1])
         return tuple(found)
+
+    @cached_property
+    def lineage(self) -> Lineage | None:
+        """Which source columns can change each column that a step gave or wrote; None without a manifest."""
+        if self.manifest is None:
+            return None
+        from osiris_core.report.lineage import lineage_of
+
+        schemas = {step.id: [column.name for column in step.schema] for step in self.steps if step.schema is not None}
+        dialects = {
+            step: dialect
+            for event in self.events
+            if (step := text_of(event, "step")) is not None and (dialect := text_of(event, "sql_dialect")) is not None
+        }
+        return lineage_of(self.manifest, schemas, dialects)
 
     def step(self, step_id: str) -> Step:
         """The step of that id; KeyError when there is none."""

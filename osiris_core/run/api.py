@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import attrs
 
@@ -19,6 +19,7 @@ from osiris_core.run.bounds import Bounds, check_bounds
 from osiris_core.run.cancel import CancelToken
 from osiris_core.run.chain import join_chain, leave_chain
 from osiris_core.run.events import (
+    ObserverFailed,
     PinDiffers,
     RunFinished,
     RunStarted,
@@ -54,6 +55,16 @@ if TYPE_CHECKING:
 KIND: Final = "run"
 
 
+class Observes(Protocol):
+    """Shows each event to who observes the run; tells ``complain``, which the run sets, what fails at it."""
+
+    complain: Callable[[str], None]
+
+    def __call__(self, event: Mapping[str, Any], /) -> None:
+        """Show one event."""
+        ...
+
+
 @attrs.frozen(kw_only=True)
 class RunOptions:
     """How to run, beyond the settings. ``listeners`` see every event in order, one at a time, redacted.
@@ -73,6 +84,10 @@ class RunOptions:
     """Events to record right after ``run_started``: what was done to the process before the run."""
     stores: Mapping[str, SecretStore] = attrs.field(factory=dict)
     """Secret stores by scheme, asked instead of the plugins'."""
+    began: float | None = None
+    """When the command began, by the monotonic clock; ``bootstrap`` is measured from it, or else from the call."""
+    observers: Observes | None = None
+    """Who shows the events to the plugins that observe, instead of this process."""
 
 
 def run_manifest(
@@ -93,7 +108,7 @@ def run_manifest(
     chosen = options or RunOptions()
     check_labels(chosen.labels)
     redactor = chosen.redactor
-    observers = Observers(registry)
+    observers: Observes = chosen.observers or Observers(registry)
     settings = loaded_settings.settings
     session = Session.create(
         KIND,
@@ -110,9 +125,10 @@ def run_manifest(
         # The observers come last: when one fails, that is an event, too.
         listeners=(*chosen.listeners, observers),
     )
-    observers.session = session
+    observers.complain = lambda message: session.emit(ObserverFailed(message=message))
     home = scratch_home(project, settings.run)
-    run = _Run(manifest, session, home / session.id, chosen, limits_of(settings.run))
+    limits = limits_of(settings.run)
+    run = _Run(manifest, session, home / session.id, chosen, limits, data_values=settings.logging.data_values)
     with collecting_logs(session, settings.logging.level):
         connect = connector(connections, environment, registry, redactor, chosen.stores)
         return run.execute(project, registry, connect)
@@ -153,13 +169,21 @@ class _Run:
     """A run from the opening of its record to its closing."""
 
     def __init__(
-        self, manifest: Manifest, session: Session, scratch: Path, options: RunOptions, limits: Limits
+        self,
+        manifest: Manifest,
+        session: Session,
+        scratch: Path,
+        options: RunOptions,
+        limits: Limits,
+        *,
+        data_values: bool,
     ) -> None:
         self._manifest = manifest
         self._session = session
         self._scratch = scratch
         self._options = options
         self._limits = limits
+        self._data_values = data_values
         self._started = time.monotonic()
         self._steps = {
             step.id: StepState(id=step.id, component=step.component, mode=step.mode) for step in manifest.steps
@@ -200,7 +224,7 @@ class _Run:
             target=self._options.target,
             token=chain.token,
             steps=len(manifest.steps),
-            environment=surroundings(self._limits),
+            environment=surroundings(self._limits, session.path) | {"project": str(project.root.absolute())},
         )
         session.emit(started)
         for note in self._options.notes:
@@ -222,6 +246,8 @@ class _Run:
             failpoints=self._failpoints,
             limits=self._limits,
             steps=self._steps,
+            began=self._started if self._options.began is None else self._options.began,
+            data_values=self._data_values,
             incrementals=plan_incremental(manifest, prepared, self._options.bounds),
         )
         return Execution(self._state, self._options.interrupts).execute()

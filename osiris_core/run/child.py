@@ -1,7 +1,9 @@
 """``python -m osiris_core.run.child FD``: the child's side of ``--isolate``.
 
-Reads its request from standard input, restricts itself before any plugin is imported, runs the manifest with the same
-executor as everybody, and writes events and the outcome to the pipe FD.
+Reads its request from the first line of standard input, restricts itself before any plugin is imported, runs the
+manifest with the same executor as everybody, and writes events and the outcome to the pipe FD. Who observes the run
+does so in the parent, which has the environment and the files for it; what failed at that comes in the further lines,
+after the last event.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import attrs
 
@@ -35,6 +37,7 @@ from osiris_core.run.signals import handling
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from osiris_core.run.api import Observes
     from osiris_core.run.outcome import RunOutcome
 
 
@@ -43,7 +46,8 @@ def main() -> None:
     pipe = os.fdopen(int(sys.argv[1]), "w", encoding="utf-8", errors="backslashreplace")
     os.set_inheritable(pipe.fileno(), False)  # noqa: FBT003 - takes no keywords
     sys.stdout = sys.stderr  # where it leads anyway, without a buffer that dies with the process
-    request = json.loads(sys.stdin.buffer.read())
+    inbox = os.fdopen(os.dup(0), "rb")
+    request = json.loads(inbox.readline())
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
@@ -52,15 +56,31 @@ def main() -> None:
         pipe.write(json.dumps({kind: value}, default=str) + "\n")
         pipe.flush()
 
-    outcome = run_request(request, say)
+    outcome = run_request(request, _Outside(say, inbox))
     say("outcome", outcome_data(outcome))
     flush(sys.stderr)
     # Whatever a driver has left running ends here.
     os._exit(int(outcome.exit_code))
 
 
-def run_request(request: Mapping[str, Any], say: Callable[[str, Any], None]) -> RunOutcome:
-    """Run what the parent asks for; ``say`` sends it events."""
+class _Outside:
+    """Sends events to the parent, and after the last one records what failed at observing them."""
+
+    def __init__(self, say: Callable[[str, Any], None], inbox: BinaryIO) -> None:
+        self._say = say
+        self._inbox = inbox
+        self.complain: Callable[[str], None] = lambda _: None
+
+    def __call__(self, event: Mapping[str, Any]) -> None:
+        self._say("event", dict(event))
+        if event["event"] == "run_finished":
+            # The parent closes its end when the observers have seen the event: until then the record stays open.
+            for line in self._inbox:
+                self.complain(json.loads(line))
+
+
+def run_request(request: Mapping[str, Any], observers: Observes) -> RunOutcome:
+    """Run what the parent asks for; ``observers`` get the events."""
     manifest = from_data(request["manifest"], where="request")
     root = Path(request["root"])
     project = Project(root, build_folder=request["build"], logs_folder=request["logs"])
@@ -86,8 +106,9 @@ def run_request(request: Mapping[str, Any], say: Callable[[str, Any], None]) -> 
         fresh=request["fresh"],
         labels=request["labels"],
         bounds=Bounds(**request["bounds"]),
+        began=request["began"],
         interrupts=interrupts,
-        listeners=(lambda event: say("event", dict(event)),),
+        observers=observers,
         notes=(note,),
         stores={scheme: HandedStore(answers) for scheme, answers in request["secrets"].items()},
     )

@@ -4,6 +4,9 @@ What the child needs goes through its standard input: the manifest, the settings
 the pipeline's connections refer to - never through arguments or its environment, which other processes can read. They
 are looked up here, because what a secret store needs for that is out of the child's reach. Events come back on a pipe,
 one JSON line each; what the child prints goes where this process prints.
+
+The plugins that observe the run do so here, too: the addresses and keys they send to are no business of the drivers'.
+What fails at it is written to the child when they have seen the last event; it has the record.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty
-from typing import TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -37,6 +40,7 @@ from osiris_core.project.references import texts
 from osiris_core.project.resolve import STORE, store_of
 from osiris_core.run.executor import GRACE_SECONDS
 from osiris_core.run.handed import fields_of, references_of
+from osiris_core.run.observers import Observers
 from osiris_core.run.outcome import RunOutcome
 from osiris_core.run.state import Status, StepState
 from osiris_core.secrets import ENVIRONMENT, REFERENCE
@@ -125,8 +129,9 @@ def _request(manifest: Manifest, ctx: TargetContext) -> bytes:
         "fresh": ctx.options.fresh,
         "labels": dict(ctx.options.labels),
         "bounds": attrs.asdict(ctx.options.bounds),
+        "began": ctx.options.began,  # one monotonic clock serves all processes of a machine
     }
-    return json.dumps(document).encode()
+    return json.dumps(document).encode() + b"\n"
 
 
 def _secrets(manifest: Manifest, ctx: TargetContext) -> tuple[dict[str, str], Handed]:
@@ -186,6 +191,9 @@ class _Watch:
         self._session = ""
         self._steps = {s.id: StepState(id=s.id, component=s.component, mode=s.mode) for s in manifest.steps}
         self._outcome: Mapping[str, Any] | None = None
+        self._complaints: list[str] = []
+        self._observers = Observers(ctx.registry)
+        self._observers.complain = self._complaints.append
 
     def follow(self, child: subprocess.Popen[bytes], lines: Any, request: bytes) -> RunOutcome:
         """Give the child its request and stay with it to its end."""
@@ -197,9 +205,11 @@ class _Watch:
         assert child.stdin is not None
         with suppress(BrokenPipeError):  # it died at once: its exit status says how
             child.stdin.write(request)
-            child.stdin.close()
+            child.stdin.flush()
         while self._next(child):
             pass
+        with suppress(BrokenPipeError):
+            child.stdin.close()
         status = child.wait()
         return self._result(status, round((time.monotonic() - started) * 1000))
 
@@ -230,12 +240,12 @@ class _Watch:
             child.send_signal(signal.Signals[message] if self._session else signal.SIGTERM)
             return True
         if "event" in message:
-            self._take(message["event"])
+            self._take(message["event"], child.stdin)
         elif "outcome" in message:
             self._outcome = message["outcome"]
         return "end" not in message
 
-    def _take(self, event: Mapping[str, Any]) -> None:
+    def _take(self, event: Mapping[str, Any], answers: IO[bytes] | None) -> None:
         self._session = event["session"]
         state = self._steps.get(event.get("step", ""))
         status = _ENDS.get(event["event"])
@@ -244,6 +254,12 @@ class _Watch:
             state.rows_written = event.get("rows_written", 0)
         for listener in self._ctx.options.listeners:
             listener(event)
+        self._observers(event)
+        if event["event"] == "run_finished":
+            assert answers is not None
+            with suppress(BrokenPipeError):
+                answers.writelines(json.dumps(message).encode() + b"\n" for message in self._complaints)
+                answers.close()
 
     def _result(self, status: int, duration: int) -> RunOutcome:
         record = self._ctx.loaded.project.logs / self._session

@@ -259,3 +259,40 @@ def test_it_runs_where_its_parent_is_process_1(remote_shop):
     ) as process:
         out, _ = process.communicate(timeout=60)
     assert json.loads(out)["ok"] is True
+
+
+WATCHES = """\
+import os
+from osiris_core.api import hookimpl
+OSIRIS_API = "1.0"
+SEEN = []
+
+@hookimpl
+def osiris_run_event(event):
+    SEEN.append(event["event"])
+    if event["event"] == "run_finished":
+        assert os.environ["COLLECTOR"]
+        open(os.environ["COLLECTOR"], "a").write(" ".join(SEEN))
+        if "COLLECTOR_DOWN" in os.environ:
+            raise ValueError("nobody there")
+"""
+
+
+def test_who_observes_does_so_outside_and_is_heard_until_the_end(remote_shop, tmp_path, monkeypatch):
+    shop = remote_shop
+    shop.site.install("osiris-watch", {"watch": "osiris_watch"}, sources={"osiris_watch.py": WATCHES})
+    shop.write(numbers(rows=3), store())
+    seen = tmp_path / "outside" / "seen"
+    seen.parent.mkdir()
+    monkeypatch.setenv("COLLECTOR", str(seen))
+    assert shop.osiris("run", "p.yaml", "--isolate").returncode == 0
+    (record,) = shop.records()
+    assert seen.read_text().split() == [line["event"] for line in read_lines(record / "events.jsonl").lines]
+
+    monkeypatch.setenv("COLLECTOR_DOWN", "1")
+    done = shop.osiris("run", "p.yaml", "--isolate")
+    assert done.returncode == 0
+    assert "nobody there" in done.stderr
+    failed = [line for line in read_lines(shop.records()[-1] / "events.jsonl").lines if "observer" in line["event"]]
+    assert ["'watch'" in line["message"] for line in failed] == [True]
+    assert read_session(shop.records()[-1]).status == "succeeded"

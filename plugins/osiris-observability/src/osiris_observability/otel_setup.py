@@ -1,0 +1,83 @@
+"""Providers of OpenTelemetry for one run, set up as OpenTelemetry's own variables say.
+
+They are the run's own, never the process's global ones: whoever embeds Osiris keeps theirs. The SDK reads most
+variables itself (sampler, limits, batches, headers, compression, certificates); what it reads only when a program is
+started by ``opentelemetry-instrument`` (which exporters, which protocol, the parent in TRACEPARENT) is read here.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from osiris_observability.switch import signals
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
+
+_PROTOCOLS: Final = {"http/protobuf": "otlp_proto_http", "grpc": "otlp_proto_grpc", "http/json": "otlp_json_http"}
+_DEFAULT_PROTOCOL: Final = "http/protobuf"
+_UNNAMED: Final = "unknown_service"
+
+
+def tracer_provider(resource: Resource) -> TracerProvider:
+    """Where spans are made and go; nowhere when traces are not switched on."""
+    # Whether the SDK would wait for its receiver when the process ends is not left to it: see Relay.finish.
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    if "traces" in signals(os.environ):
+        for exporter in _exporters("traces"):
+            provider.add_span_processor(BatchSpanProcessor(exporter))
+    return provider
+
+
+def meter_provider(resource: Resource) -> MeterProvider:
+    """Where measurements are made and go; nowhere when metrics are not switched on."""
+    readers: list[MetricReader] = []
+    if "metrics" in signals(os.environ):
+        readers = [PeriodicExportingMetricReader(exporter) for exporter in _exporters("metrics")]
+    return MeterProvider(readers, resource=resource, shutdown_on_exit=False)
+
+
+def resource_of(version: str) -> Resource:
+    """What the telemetry is about: Osiris of that version, unless the environment calls it otherwise."""
+    found = dict(Resource.create().attributes)
+    if str(found.get("service.name", "")).startswith(_UNNAMED):
+        found["service.name"] = "osiris"
+    return Resource({"service.version": version, **found})
+
+
+def parent_context() -> Context:
+    """The span that TRACEPARENT and TRACESTATE name, in whose trace the run is; an empty context without."""
+    names = ("TRACEPARENT", "TRACESTATE")
+    carrier = {name.lower(): os.environ[name] for name in names if name in os.environ}
+    return TraceContextTextMapPropagator().extract(carrier)
+
+
+def _exporters(signal: str) -> list[Any]:
+    """The exporters of ``signal``, by the names that installed packages give them."""
+    names = os.environ.get(f"OTEL_{signal.upper()}_EXPORTER") or "otlp"
+    return [_exporter(signal, name.strip()) for name in names.split(",")]
+
+
+def _exporter(signal: str, name: str) -> Any:
+    wanted = _protocol(signal) if name == "otlp" else name
+    group = f"opentelemetry_{signal}_exporter"
+    for point in entry_points(group=group, name=wanted):
+        return point.load()()
+    raise LookupError(f"no installed package has the exporter '{wanted}' for {signal} (entry points '{group}')")
+
+
+def _protocol(signal: str) -> str:
+    own = os.environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_PROTOCOL")
+    name = (own or os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL") or _DEFAULT_PROTOCOL).strip()
+    if name not in _PROTOCOLS:
+        raise LookupError(f"OTEL_EXPORTER_OTLP_PROTOCOL is none of {', '.join(_PROTOCOLS)}")
+    return _PROTOCOLS[name]

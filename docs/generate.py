@@ -8,17 +8,24 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 DOCS: Final = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS))
 
-from generators import adr, cli, components, errors, events, hooks, settings, types  # noqa: E402
+from generators import adr, cli, components, errors, events, hooks, metrics, settings, types  # noqa: E402
+from osiris_core.run.schemas import event_schema, metric_schema  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+SCHEMAS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
+    "reference/events.schema.json": event_schema,
+    "reference/metrics.schema.json": metric_schema,
+}
 
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "reference/cli.md": cli.page,
@@ -26,6 +33,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "reference/errors.md": errors.page,
     "reference/events.md": events.page,
     "reference/hooks.md": hooks.page,
+    "reference/metrics.md": metrics.page,
     "reference/settings.md": settings.page,
     "reference/types.md": types.page,
     "adr/index.md": adr.page,
@@ -40,9 +48,10 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; fail when a page is not up to date")
     check = parser.parse_args().check
     stale = 0
-    for name, make in PAGES.items():
+    texts = {name: NOTICE + make().strip() + "\n" for name, make in PAGES.items()}
+    texts |= {name: json.dumps(make(), indent=2) + "\n" for name, make in SCHEMAS.items()}
+    for name, wanted in texts.items():
         path = DOCS / name
-        wanted = NOTICE + make().strip() + "\n"
         present = path.read_text(encoding="utf-8") if path.exists() else ""
         if wanted == present:
             continue

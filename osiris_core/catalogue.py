@@ -294,7 +294,11 @@ RUN = (
     ErrorEntry("OSR-RUN-012", "spooled rows cannot be read back", "check the scratch disk, and run again"),
     ErrorEntry("OSR-RUN-013", "rows cannot be spooled", "free space on the scratch disk, or set run.temp_directory"),
     ErrorEntry("OSR-RUN-020", "a driver emitted an event that it cannot", "report it to the component's author"),
-    ErrorEntry("OSR-RUN-021", "a driver recorded a metric that is no number", "report it to the component's author"),
+    ErrorEntry(
+        "OSR-RUN-021",
+        "a driver recorded a metric that is no number, or not its own",
+        "report it to the component's author",
+    ),
     ErrorEntry("OSR-RUN-022", "a driver returned something unusable", "report it to the component's author"),
     ErrorEntry("OSR-RUN-023", "a writer did not read all its rows", "report it to the component's author"),
     ErrorEntry("OSR-RUN-024", "a writer staged fewer or more rows than it was given", "report it to its author"),

@@ -7,6 +7,7 @@ from contextlib import suppress
 from functools import cache
 
 import duckdb
+import jsonschema
 from arro3.core import Table
 
 from osiris_core.model.structure import structure
@@ -19,8 +20,14 @@ from osiris_core.run.dataset import RowStream
 from osiris_core.run.failpoints import Failpoints
 from osiris_core.run.partition import Merged
 from osiris_core.run.producer import Producer
+from osiris_core.run.schemas import event_schema
 from osiris_core.run.session import Session
 from osiris_core.run.writing import write_staged
+
+
+@cache
+def sound():
+    return jsonschema.Draft202012Validator(event_schema())
 
 
 @cache
@@ -156,7 +163,9 @@ class Bench:
     def events(self, kind=None):
         """The events of the last step."""
         lines = (self.session.path / "events.jsonl").read_text().splitlines()
-        return [event for event in map(json.loads, lines) if kind in (None, event["event"])]
+        events = [json.loads(line) for line in lines]
+        assert all(map(sound().is_valid, events)), "an event does not fit the published schema"
+        return [event for event in events if kind in (None, event["event"])]
 
 
 def _table(source):

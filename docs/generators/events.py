@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NotRequired, get_origin, get_type_hints, is_typeddict
 
 import attrs
 
@@ -20,6 +20,7 @@ def page() -> str:
         f"```json\n{SAMPLE}\n```",
         "`logging.events` chooses by name which are recorded ([settings](settings.md#logging)). A driver may emit "
         f"{_names(events.OPEN_TO_DRIVERS)}, and events of its own; the rest is the runtime's to say.",
+        "Every line fits [events.schema.json](events.schema.json).",
     ]
     for kind in events.VOCABULARY:
         rows = [(code(a.name), code(_type(a)), prose(a.metadata["doc"]), _default(a)) for a in attrs.fields(kind)]
@@ -28,6 +29,7 @@ def page() -> str:
             prose(kind.__doc__),
             table(("field", "type", "", "default"), rows),
         ]
+    parts += ["## In lists", _shapes()]
     return "\n\n".join(part.strip() for part in parts)
 
 
@@ -37,6 +39,25 @@ def _names(kinds: frozenset[type]) -> str:
 
 def _type(attribute: attrs.Attribute[Any]) -> str:
     return str(attribute.type).replace("Any", "any").replace("None", "null")
+
+
+def _shapes() -> str:
+    """What stands in lists within events."""
+    shapes = [kind for kind in vars(events).values() if is_typeddict(kind)]
+    rows = [
+        (code(kind.__name__), ", ".join(_member(name, hint) for name, hint in hints(kind)), prose(kind.__doc__))
+        for kind in shapes
+    ]
+    return table(("list of", "keys", ""), rows)
+
+
+def hints(kind: type) -> list[tuple[str, Any]]:
+    """The members of a shape."""
+    return list(get_type_hints(kind, include_extras=True).items())
+
+
+def _member(name: str, hint: Any) -> str:
+    return code(name) + (" (may be missing)" if get_origin(hint) is NotRequired else "")
 
 
 def _default(attribute: attrs.Attribute[Any]) -> str:

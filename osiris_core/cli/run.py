@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,11 +78,13 @@ def run(
 
     A pipeline is compiled first and its build written. Runs leave a record below the logs folder.
     """
+    called = time.monotonic()
     masks = redactor()
     with reporting(as_json=as_json, alone=True), printed(masks) as shown, ExitStack() as stack:
         from osiris_core.project.connections import load_connections
         from osiris_core.run.api import RunOptions
         from osiris_core.run.bounds import Bounds, check_bounds
+        from osiris_core.run.process import began
         from osiris_core.run.targets import RunPlan, TargetContext
 
         overrides = {
@@ -103,7 +106,9 @@ def run(
         stack.callback(place.close)
         bounds = Bounds(full_refresh=full_refresh, since=since, until=until)
         check_bounds(manifest, bounds)
-        options = RunOptions(target=target, fresh=fresh, redactor=masks, bounds=bounds)
+        # A process that is not the command's own (a test, a notebook) began with something else.
+        start = began() if click.get_current_context().obj is PROCESS else None
+        options = RunOptions(target=target, fresh=fresh, redactor=masks, bounds=bounds, began=start or called)
         context = TargetContext(
             loaded=workspace.loaded,
             registry=registry,

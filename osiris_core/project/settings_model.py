@@ -47,6 +47,11 @@ class LoggingSettings:
     level: Literal["debug", "info", "warning", "error"] = field(
         default="info", doc="The least serious message that is written to a session's osiris.log."
     )
+    data_values: bool = field(
+        default=False,
+        doc="Whether records may hold values of the data, such as the least and the greatest of a column. Never those "
+        "of a column whose name says that it holds a secret.",
+    )
     dir: str = field(default="logs", min_length=1, doc="The folder of the sessions, below the project or absolute.")
 
     def check(self) -> Iterable[Problem]:

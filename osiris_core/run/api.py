@@ -70,6 +70,8 @@ class RunOptions:
     """Events to record right after ``run_started``: what was done to the process before the run."""
     stores: Mapping[str, SecretStore] = attrs.field(factory=dict)
     """Secret stores by scheme, asked instead of the plugins'."""
+    began: float | None = None
+    """When the command began, by the monotonic clock; ``bootstrap`` is measured from it, or else from the call."""
 
 
 def run_manifest(
@@ -107,7 +109,8 @@ def run_manifest(
     )
     observers.session = session
     home = scratch_home(project, settings.run)
-    run = _Run(manifest, session, home / session.id, chosen, limits_of(settings.run))
+    limits = limits_of(settings.run)
+    run = _Run(manifest, session, home / session.id, chosen, limits, data_values=settings.logging.data_values)
     with collecting_logs(session, settings.logging.level):
         connect = connector(connections, environment, registry, redactor, chosen.stores)
         return run.execute(project, registry, connect)
@@ -148,13 +151,21 @@ class _Run:
     """A run from the opening of its record to its closing."""
 
     def __init__(
-        self, manifest: Manifest, session: Session, scratch: Path, options: RunOptions, limits: Limits
+        self,
+        manifest: Manifest,
+        session: Session,
+        scratch: Path,
+        options: RunOptions,
+        limits: Limits,
+        *,
+        data_values: bool,
     ) -> None:
         self._manifest = manifest
         self._session = session
         self._scratch = scratch
         self._options = options
         self._limits = limits
+        self._data_values = data_values
         self._started = time.monotonic()
         self._steps = {
             step.id: StepState(id=step.id, component=step.component, mode=step.mode) for step in manifest.steps
@@ -195,7 +206,7 @@ class _Run:
             target=self._options.target,
             token=chain.token,
             steps=len(manifest.steps),
-            environment=surroundings(self._limits),
+            environment=surroundings(self._limits, session.path),
         )
         session.emit(started)
         for note in self._options.notes:
@@ -216,6 +227,8 @@ class _Run:
             failpoints=self._failpoints,
             limits=self._limits,
             steps=self._steps,
+            began=self._started if self._options.began is None else self._options.began,
+            data_values=self._data_values,
             incrementals=plan_incremental(manifest, prepared, self._options.bounds),
         )
         return Execution(self._state, self._options.interrupts).execute()

@@ -125,7 +125,8 @@ class Attempt:
             # What a step gives is its progress, and what a writer takes; the producer of a spool is done.
             seen = ((needed,) if spooled is None else ()) + ((prepared.id,) if writes else ())
             feed = spooled.feed() if spooled is not None else self._producers[needed].feed
-            stream = RowStream(feed, name=needed, watch=self._watch(seen, writer=prepared.id if writes else None))
+            watch = self._watch(seen, writer=prepared.id if writes else None)
+            stream = RowStream(feed, name=needed, watch=watch, nulls=spooled is None)
             streams.append(stream)
             if spooled is None:
                 self._given[needed] = stream
@@ -169,7 +170,7 @@ class Attempt:
             return
         self._start(prepared)
         feed = self._producers[prepared.id].feed
-        stream = RowStream(feed, name=prepared.id, watch=self._watch((prepared.id,)))
+        stream = RowStream(feed, name=prepared.id, watch=self._watch((prepared.id,)), nulls=True)
         self._given[prepared.id] = stream
         if self._unit.ending is Ending.DRAIN:
             for _ in stream.batches():
@@ -284,5 +285,7 @@ class Attempt:
                 continue
             state.rows_written = given.meter.rows
             state.bytes = given.meter.bytes
+            state.columns = given.columns
+            state.nulls = tuple(given.meter.nulls or [0] * len(state.columns))
             if not taken:
                 state.rows_read = given.meter.rows

@@ -85,6 +85,7 @@ def run_request(request: Mapping[str, Any], say: Callable[[str, Any], None]) -> 
         target=request["target"],
         fresh=request["fresh"],
         bounds=Bounds(**request["bounds"]),
+        began=request["began"],
         interrupts=interrupts,
         listeners=(lambda event: say("event", dict(event)),),
         notes=(note,),

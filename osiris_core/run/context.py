@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import attrs
 
 from osiris_core.errors import DriverError
-from osiris_core.run.events import BY_NAME, OPEN_TO_DRIVERS
+from osiris_core.run.events import BY_NAME, OPEN_TO_DRIVERS, ColumnsObserved
+from osiris_core.secret_shapes import is_sensitive_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -66,6 +67,7 @@ class StepContext:
         record: Record,
         token: CancelToken,
         failpoints: Failpoints,
+        data_values: bool = False,
     ) -> None:
         self.step_id = step_id
         self.run_id = record.id
@@ -75,6 +77,7 @@ class StepContext:
         self.project_root = project_root
         self.memory_limit = budget.memory
         self.threads = budget.threads
+        self.data_values = data_values
         self._plugin = component.partition(".")[0]
         self._scratch = scratch
         self._record = record
@@ -94,9 +97,15 @@ class StepContext:
         return self._scratch
 
     def log_metric(self, name: str, value: float, unit: str) -> None:
-        """Record a measurement of this step."""
+        """Record a measurement of this step, named ``<plugin>.<name>``."""
         if type(value) not in (int, float) or not math.isfinite(value):
             raise DriverError("OSR-RUN-021", f"metric '{name}' has a value that is no number: {value!r:.50}")
+        if not name.startswith(f"{self._plugin}."):
+            raise DriverError(
+                "OSR-RUN-021",
+                f"a driver cannot record the metric '{name}'",
+                hint=f"name it '{self._plugin}.{name}': the names without a plugin are the runtime's",
+            )
         self._record.metric(name, value, unit, step=self.step_id)
 
     def emit(self, event: str, **fields: Any) -> None:
@@ -116,7 +125,16 @@ class StepContext:
             made = kind(step=self.step_id, **fields)
         except TypeError as error:
             raise DriverError("OSR-RUN-020", f"the event '{event}' has other fields: {error}") from error
-        self._record.emit(made)
+        self._record.emit(self._without_values(made) if isinstance(made, ColumnsObserved) else made)
+
+    def _without_values(self, event: ColumnsObserved) -> ColumnsObserved:
+        """``event`` without values that the record must not hold: whatever a driver says, this is the one gate."""
+        columns = [column.copy() for column in event.columns]
+        for column in columns:
+            if not self.data_values or is_sensitive_key(str(column.get("name"))):
+                column.pop("min", None)
+                column.pop("max", None)
+        return attrs.evolve(event, columns=columns)
 
     def artifact(self, name: str) -> Path:
         """The path of a file to leave in the run's record."""

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import attrs
-from arro3.core import RecordBatch, Schema, Table
+from arro3.core import DataType, RecordBatch, Schema, Table
 
 from osiris_core.errors import DriverError
 from osiris_core.run.cstream import export_stream
@@ -30,6 +30,16 @@ class Meter:
     batches: int = 0
     waited: float = 0.0
     ended: bool = False
+    nulls: list[int] | None = None
+    """NULLs so far, by column; None where they are not counted."""
+
+    def count_nulls(self, batch: RecordBatch) -> None:
+        """Take in a batch. Arrow keeps the number; a column of the type Null consists of nothing else."""
+        columns = batch.columns
+        if not self.nulls:
+            self.nulls = [0] * len(columns)
+        for index, column in enumerate(columns):
+            self.nulls[index] += column.null_count or (len(column) if DataType.is_null(column.type) else 0)
 
 
 class RowStream:
@@ -40,7 +50,9 @@ class RowStream:
     and the runtime reports that one.
     """
 
-    def __init__(self, feed: Feed, *, name: str, watch: Callable[[Meter], None] | None = None) -> None:
+    def __init__(
+        self, feed: Feed, *, name: str, watch: Callable[[Meter], None] | None = None, nulls: bool = False
+    ) -> None:
         self._feed = feed
         self._name = name
         self._watch = watch
@@ -48,7 +60,7 @@ class RowStream:
         self._own_failure: BaseException | None = None
         self._lock = threading.Lock()
         self._taken = False
-        self.meter = Meter()
+        self.meter = Meter(nulls=[] if nulls else None)
 
     @property
     def name(self) -> str:
@@ -115,6 +127,8 @@ class RowStream:
                 meter.rows += batch.num_rows
                 meter.bytes += batch.nbytes
                 meter.batches += 1
+                if meter.nulls is not None:
+                    meter.count_nulls(batch)
                 yield batch
         except BaseException as error:
             self._met(error)

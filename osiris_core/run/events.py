@@ -9,7 +9,7 @@ are milliseconds of a monotonic clock. A plugin's own event is named ``<plugin>.
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Any, Final, Literal, NotRequired, TypedDict
 
 import attrs
 
@@ -21,6 +21,49 @@ def _field(doc: str, *, default: Any = attrs.NOTHING) -> Any:
 _STEP: Final = "The step's id."
 
 
+# What stands in lists within events.
+
+
+class ColumnShape(TypedDict):
+    """A column that a step gives; ``type`` is Arrow's."""
+
+    name: str
+    type: str
+    nullable: bool
+
+
+class ObservedColumn(TypedDict):
+    """What is known of the values in a column; ``min`` and ``max`` as text."""
+
+    name: str
+    nulls: NotRequired[int]
+    min: NotRequired[str]
+    max: NotRequired[str]
+
+
+class InferredColumn(TypedDict):
+    """A column whose type was taken from data (``inferred``) or was stated."""
+
+    name: str
+    type: str
+    inferred: NotRequired[bool]
+
+
+class ColumnChange(TypedDict):
+    """``change``: ``added`` (with ``type``), ``ignored``, or ``default``."""
+
+    column: str
+    change: str
+    type: NotRequired[str]
+
+
+class FileRead(TypedDict):
+    """A file and its size in bytes."""
+
+    path: str
+    bytes: int
+
+
 @attrs.frozen(kw_only=True)
 class RunStarted:
     """A run began."""
@@ -30,7 +73,10 @@ class RunStarted:
     target: str = _field("The target that runs it.")
     token: str = _field("The first session of this unbroken chain of unsuccessful runs; part of every load id.")
     steps: int = _field("How many steps the manifest has.")
-    environment: dict[str, Any] = _field("Versions, process id, limits: what may differ between machines.")
+    environment: dict[str, Any] = _field(
+        "Versions, process id, limits, and ``record``, the folder of this record, in which the manifest's copy stands "
+        "already: what may differ between machines."
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -56,6 +102,7 @@ class StepStarted:
     step: str = _field(_STEP)
     component: str = _field("The component it runs.")
     mode: str = _field("``extract``, ``transform`` or ``write``.")
+    sql_dialect: str | None = _field("sqlglot's name of the dialect of its SQL; null when its component has no SQL.")
 
 
 @attrs.frozen(kw_only=True)
@@ -63,7 +110,24 @@ class StepSchema:
     """The columns a step produces became known."""
 
     step: str = _field(_STEP)
-    columns: list[dict[str, Any]] = _field("Name, Arrow type and nullability of each column.")
+    columns: list[ColumnShape] = _field("Name, Arrow type and nullability of each column.")
+
+
+@attrs.frozen(kw_only=True)
+class ColumnsObserved:
+    """What is known of the values in columns, where knowing it costs nothing.
+
+    Of ``rows`` it is said once for each step that gives rows, before ``step_finished``: the NULLs among the rows that
+    passed. Of ``statistics`` a driver says what a file or server keeps, with the least and the greatest value where
+    ``logging.data_values`` allows.
+    """
+
+    step: str = _field(_STEP)
+    basis: Literal["rows", "statistics"] = _field(
+        "``rows``: counted as they passed; ``statistics``: kept by the file or server."
+    )
+    rows: int = _field("The rows it is said of.")
+    columns: list[ObservedColumn] = _field("Name, NULLs, and perhaps the least and the greatest value, as text.")
 
 
 @attrs.frozen(kw_only=True)
@@ -143,7 +207,7 @@ class SchemaInferred:
 
     step: str = _field(_STEP)
     source: str = _field("What was looked at.")
-    columns: list[dict[str, Any]] = _field("Name and type of each column.")
+    columns: list[InferredColumn] = _field("Name and type of each column.")
     details: dict[str, Any] = _field(
         "How it was done: rows sampled, delimiter, encoding …", default=attrs.Factory(dict)
     )
@@ -155,7 +219,7 @@ class SchemaChanged:
 
     step: str = _field(_STEP)
     destination: str = _field("What changed.")
-    changes: list[dict[str, Any]] = _field("Column and change.")
+    changes: list[ColumnChange] = _field("Column and change.")
 
 
 @attrs.frozen(kw_only=True)
@@ -174,7 +238,7 @@ class FilesRead:
     """An extractor knows which files it reads."""
 
     step: str = _field(_STEP)
-    files: list[dict[str, Any]] = _field("Path and size of each file.")
+    files: list[FileRead] = _field("Path and size of each file.")
 
 
 @attrs.frozen(kw_only=True)
@@ -289,6 +353,7 @@ VOCABULARY: Final[tuple[type, ...]] = (
     PinDiffers,
     StepStarted,
     StepSchema,
+    ColumnsObserved,
     StepProgress,
     StepRetried,
     RowsSpooled,
@@ -311,7 +376,7 @@ VOCABULARY: Final[tuple[type, ...]] = (
     RunFinished,
 )
 
-OPEN_TO_DRIVERS: Final = frozenset({SchemaInferred, SchemaChanged, TypeLost, FilesRead})
+OPEN_TO_DRIVERS: Final = frozenset({SchemaInferred, SchemaChanged, TypeLost, FilesRead, ColumnsObserved})
 """What a driver may emit itself; everything else is the runtime's to say."""
 
 

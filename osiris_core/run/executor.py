@@ -80,6 +80,7 @@ class Execution:
         while not self._messages.empty():  # a signal that came before anything runs
             self._wait()
         try:
+            self._say_bootstrap()
             self._start_ready()
             while self._running and self._wait():
                 self._start_ready()
@@ -89,6 +90,12 @@ class Execution:
             raise
         self._abandon()
         return Outcome(status=self._status(), error=self._error, step=self._step, stuck=tuple(self._stuck))
+
+    def _say_bootstrap(self) -> None:
+        """Record how long it took from the command's beginning until the first step is about to start."""
+        if not self._run.token.cancelled:
+            took = round((time.monotonic() - self._run.began) * 1000)
+            self._run.session.measure(None, [("bootstrap", took, "ms")])
 
     def _start_ready(self) -> None:
         while not self._ready.empty() and len(self._running) < self._run.limits.jobs and not self._run.token.cancelled:

@@ -124,6 +124,7 @@ def _request(manifest: Manifest, ctx: TargetContext) -> bytes:
         "target": ctx.options.target,
         "fresh": ctx.options.fresh,
         "bounds": attrs.asdict(ctx.options.bounds),
+        "began": ctx.options.began,  # one monotonic clock serves all processes of a machine
     }
     return json.dumps(document).encode()
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 import nanoarrow
 from arro3.core import DataType, Field, RecordBatch, Schema
+
+if TYPE_CHECKING:
+    from osiris_core.run.events import ColumnShape
 
 _KEYS_SORTED: Final = 4
 """ARROW_FLAG_MAP_KEYS_SORTED of the C data interface."""
@@ -34,7 +37,7 @@ def plain_batch(batch: RecordBatch, schema: Schema) -> RecordBatch:
     return RecordBatch.from_arrays(columns, schema=schema)
 
 
-def columns_of(schema: Schema) -> list[dict[str, Any]]:
+def columns_of(schema: Schema) -> list[ColumnShape]:
     """Name, Arrow type and nullability of each column, as plain data."""
     fields = (schema.field(index) for index in range(len(schema.names)))
     return [{"name": field.name, "type": type_name(field.type), "nullable": field.nullable} for field in fields]

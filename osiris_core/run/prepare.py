@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from osiris_core.errors import InvalidInput, PluginError
 from osiris_core.model.structure import structure
+from osiris_core.oml.sql import sql_fields
 from osiris_core.run.state import PreparedStep
 from osiris_core.run.units import consumers_of
 from osiris_core.spec.behave import KeepsState, Partitioned, Staged
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from osiris_core.compile.manifest import Manifest, ManifestStep
     from osiris_core.plugins.registry import Registry
-    from osiris_core.spec.describe import DriverSpec
+    from osiris_core.spec.describe import ComponentSpec, DriverSpec
 
 
 _PROTOCOLS: Final = (
@@ -43,6 +44,7 @@ def prepare(manifest: Manifest, registry: Registry, connect: Callable[[ManifestS
             staged=Capability.STAGED in spec.capabilities,
             partitioned=Capability.PARTITIONED in spec.capabilities,
             consumers=consumers[step.id],
+            sql_dialect=_dialect(registry.component(step.component)),
             remedy=registry.remedy,
         )
     return prepared
@@ -62,6 +64,10 @@ def _driver(component: str, registry: Registry) -> tuple[DriverSpec, Any]:
 def _offers(made: Any, protocol: type) -> bool:
     names = [name for name in vars(protocol) if not name.startswith("_")]
     return all(callable(getattr(made, name, None)) for name in names)
+
+
+def _dialect(component: ComponentSpec) -> str | None:
+    return component.sql_dialect if sql_fields(component.config) else None
 
 
 def _config(step: ManifestStep, registry: Registry) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import time
 from pathlib import Path
 
 import attrs
@@ -26,6 +27,19 @@ def this_process() -> ProcessMark:
     """The mark of the calling process."""
     pid = os.getpid()
     return ProcessMark(pid=pid, started=_started(pid) or "", host=socket.gethostname())
+
+
+def began() -> float | None:
+    """When the calling process started, by the monotonic clock (to a hundredth of a second); None where the system
+    does not say.
+    """
+    try:
+        status = Path("/proc/self/stat").read_text(encoding="utf-8", errors="replace")
+        ticks = int(status.rpartition(")")[2].split()[19])
+        age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, AttributeError, IndexError):
+        return None
+    return time.monotonic() - age if age >= 0 else None
 
 
 def is_alive(mark: ProcessMark) -> bool:

@@ -37,9 +37,10 @@ def limits_of(settings: RunSettings) -> Limits:
     )
 
 
-def surroundings(limits: Limits) -> dict[str, Any]:
-    """What a record says about the machine and the versions of a run."""
+def surroundings(limits: Limits, record: Path) -> dict[str, Any]:
+    """What a record says about the machine and the versions of a run, and where it is itself."""
     return {
+        "record": str(record.absolute()),
         "pid": os.getpid(),
         "osiris": __version__,
         "python": platform.python_version(),

@@ -52,6 +52,7 @@ class PreparedStep:
     staged: bool
     partitioned: bool
     consumers: tuple[str, ...]
+    sql_dialect: str | None
     remedy: Callable[[str], str | None]
 
     @property
@@ -82,6 +83,9 @@ class StepState:
     started: float | None = None
     duration_ms: int = 0
     schema_said: bool = False
+    columns: tuple[str, ...] = ()
+    nulls: tuple[int, ...] = ()
+    """NULLs among the rows it gave, by column."""
     already: bool = False
     destination: str | None = None
     error: OsirisError | None = None
@@ -117,6 +121,10 @@ class RunState:
     failpoints: Failpoints
     limits: Limits
     steps: Mapping[str, StepState]
+    began: float
+    """When the command began, by the monotonic clock."""
+    data_values: bool = False
+    """Whether the record may hold values of the data."""
     incrementals: Mapping[str, IncrementalExtract] = attrs.field(factory=dict)
     spools: dict[str, SpooledRows] = attrs.field(factory=dict)
     lock: threading.Lock = attrs.field(factory=threading.Lock)
@@ -143,6 +151,7 @@ class RunState:
             record=self.session,
             token=token,
             failpoints=self.failpoints,
+            data_values=self.data_values,
         )
 
 

@@ -11,11 +11,21 @@ import attrs
 from osiris_core.errors import OsirisError
 from osiris_core.run.attempt import Attempt, StepError
 from osiris_core.run.context import Budget
-from osiris_core.run.events import StepCancelled, StepFailed, StepFinished, StepRetried, StepStarted
+from osiris_core.run.events import (
+    ColumnsObserved,
+    StepCancelled,
+    StepFailed,
+    StepFinished,
+    StepRetried,
+    StepStarted,
+)
 from osiris_core.run.failure import as_error, traceback_of
 from osiris_core.run.state import RunState, Status
+from osiris_core.run.units import WRITE
 
 if TYPE_CHECKING:
+    from osiris_core.run.events import ObservedColumn
+    from osiris_core.run.state import StepState
     from osiris_core.run.units import Unit
 
 FIRST_DELAY: Final = 0.5
@@ -69,7 +79,8 @@ def _start(unit: Unit, run: RunState) -> None:
         state = run.steps[step.id]
         state.status = Status.RUNNING
         state.started = time.monotonic()
-        run.session.emit(StepStarted(step=step.id, component=step.component, mode=step.mode))
+        dialect = run.prepared[step.id].sql_dialect
+        run.session.emit(StepStarted(step=step.id, component=step.component, mode=step.mode, sql_dialect=dialect))
 
 
 def _budget(unit: Unit, run: RunState) -> Budget:
@@ -114,6 +125,8 @@ def _finished(unit: Unit, run: RunState) -> None:
             ("duration", state.duration_ms, "ms"),
         ]
         run.session.measure(step.id, measured)
+        if step.mode != WRITE:
+            _observed(run, state)
         finished = StepFinished(
             step=step.id,
             rows_read=state.rows_read,
@@ -123,6 +136,12 @@ def _finished(unit: Unit, run: RunState) -> None:
             duration_ms=state.duration_ms,
         )
         run.session.emit(finished)
+
+
+def _observed(run: RunState, state: StepState) -> None:
+    counted = zip(state.columns, state.nulls, strict=True)
+    columns: list[ObservedColumn] = [{"name": name, "nulls": nulls} for name, nulls in counted]
+    run.session.emit(ColumnsObserved(step=state.id, basis="rows", rows=state.rows_written, columns=columns))
 
 
 def _failed(unit: Unit, run: RunState, failed: StepError) -> UnitOutcome:

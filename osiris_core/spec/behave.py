@@ -130,6 +130,13 @@ class DriverContext(Protocol):
         ...
 
     @property
+    def data_values(self) -> bool:
+        """Whether the record may hold values of the data (setting ``logging.data_values``); where not, what a driver
+        says of them in ``columns_observed`` is left out.
+        """
+        ...
+
+    @property
     def memory_limit(self) -> int:
         """Bytes of memory the step may plan with."""
         ...
@@ -140,7 +147,7 @@ class DriverContext(Protocol):
         ...
 
     def log_metric(self, name: str, value: float, unit: str) -> None:
-        """Record a measurement of this step. ``rows_read`` and ``rows_written`` are the runtime's own."""
+        """Record a measurement of this step, named ``<plugin>.<name>``; rows, bytes and time the runtime measures."""
         ...
 
     def emit(self, event: str, **fields: Any) -> None:

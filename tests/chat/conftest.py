@@ -17,6 +17,7 @@ from osiris_core.redaction import Redactor
 from osiris_core.spec.llm import ProviderContext, Timeouts
 from osiris_llm.compatible import CompatibleProvider
 from osiris_llm.config import CompatibleConfig
+from tests.bench import sound
 from tests.servers.models import ModelServer
 
 PASSWORD = "sesame-opens-7"  # pragma: allowlist secret
@@ -128,6 +129,7 @@ class Shop:
         lines = []
         for folder in sorted(self.path.glob("logs/chat_*")):
             lines += [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+        assert all(map(sound().is_valid, lines)), "an event does not fit the published schema"
         return lines
 
 

@@ -308,7 +308,8 @@ class PassDriver:
     def run(self, *, step_id, config, inputs, ctx):
         call(ctx, "run")
         if config.emit:
-            ctx.emit(config.emit, source="x", columns=[])
+            lost = {"column": "name", "source": "a", "target": "b", "loses": "c"}
+            ctx.emit(config.emit, **(lost if config.emit == "type_lost" else {"source": "x", "columns": []}))
         (rows,) = {id(one): one for one in inputs.values()}.values()
         if config.twice:
             list(rows.batches())

@@ -163,12 +163,15 @@ def test_what_libraries_log_goes_into_the_record_redacted(tmp_path):
 def test_a_driver_measures_in_numbers(tmp_path):
     session = make(tmp_path)
     ctx = context(session, tmp_path)
-    ctx.log_metric("requests", 3, "calls")
+    ctx.log_metric("sample.requests", 3, "calls")
     for value in (True, "3", None, float("nan"), float("inf")):
         with pytest.raises(DriverError, match="no number"):
-            ctx.log_metric("requests", value, "calls")
+            ctx.log_metric("sample.requests", value, "calls")
+    for name in ("rows_read", "other.requests", "requests"):
+        with pytest.raises(DriverError, match="cannot record the metric"):
+            ctx.log_metric(name, 1, "calls")
     (line,) = lines(session, "metrics.jsonl")
-    assert (line["metric"], line["value"], line["unit"], line["step"]) == ("requests", 3, "calls", "s")
+    assert (line["metric"], line["value"], line["unit"], line["step"]) == ("sample.requests", 3, "calls", "s")
 
 
 def test_an_event_with_other_fields_is_refused(tmp_path):

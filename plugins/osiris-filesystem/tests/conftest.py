@@ -57,6 +57,7 @@ class Folder:
         self.token = CancelToken()
         self.threads = 2
         self.memory = 512 << 20
+        self.data_values = False
 
     def file(self, name, content):
         target = self.path / name
@@ -90,6 +91,7 @@ class Folder:
             scratch=self.path / "scratch",
             budget=Budget(memory=self.memory, threads=self.threads),
             record=session,
+            data_values=self.data_values,
             token=self.token,
             failpoints=Failpoints.from_environment(
                 {"OSIRIS_FAILPOINT": self.failpoints, "OSIRIS_TEST_FAILPOINTS": "1"}

@@ -204,3 +204,35 @@ def test_types_in_the_schema(folder):
         "u64": "arro3.core.DataType<UInt64>",
     }
     assert tuples(folder.read("parquet_extractor", path="a.parquet"))[0] == (1, 2**64 - 1)
+
+
+# What the footer knows.
+
+FACTS = """
+    SELECT i, CASE WHEN i % 2 = 0 THEN i END AS n, (i / 7)::DECIMAL(12, 3) AS d, DATE '2026-01-01' + i::INTEGER AS day,
+        TIMESTAMP '2026-01-01' + to_seconds(i) AS at, NULL::INTEGER AS nothing, 'x' || i AS text, sqrt(i) AS f,
+        -i AS password_age, {i: i} AS s, [i] AS "s, i"
+    FROM range(3, 10000) t(i)
+"""
+
+
+def test_the_least_and_the_greatest_where_values_may_be_recorded(folder):
+    folder.data_values = True
+    folder.write("parquet_writer", FACTS, path="f.parquet", row_group_size=2048)
+    (event,) = folder.events("columns_observed")
+    assert (event["basis"], event["rows"]) == ("statistics", 9997)
+    found = {column.pop("name"): column for column in event["columns"]}
+    witness = duckdb.sql(f"SELECT min(COLUMNS(*))::VARCHAR, max(COLUMNS(*))::VARCHAR FROM ({FACTS})")
+    names, values = witness.columns, witness.fetchall()[0]
+    for column in ("i", "n", "d", "day", "at"):
+        least, greatest = (
+            value for name, value in zip(names, values, strict=True) if name.removesuffix("_1") == column
+        )
+        assert found[column] == {"min": least, "max": greatest}
+    # Nothing but NULL, texts, floats, nested values - and a name that says that it holds a secret.
+    assert all(found[column] == {} for column in ("nothing", "text", "f", "s", "s, i", "password_age"))
+
+
+def test_no_value_is_recorded_where_it_is_not_allowed(folder):
+    folder.write("parquet_writer", FACTS, path="f.parquet")
+    assert folder.events("columns_observed") == []

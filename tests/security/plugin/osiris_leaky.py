@@ -81,7 +81,7 @@ class Driver:
         for name, secret in secrets.items():
             ctx.emit("leaky.note", text=told(secret), nested={"a": [{"b": secret}]}, **{f"field_{name}": secret})
             ctx.emit("leaky.key", by_key={secret: 1}, pair=f"{name}={secret}", as_bytes=repr(secret.encode()))
-            ctx.log_metric(f"metric {secret}", 1.0, secret)
+            ctx.log_metric(f"leaky.metric {secret}", 1.0, secret)
             logging.getLogger("leaky").warning("a secret: %s", told(secret))
             warnings.warn(f"a secret: {told(secret)}", stacklevel=1)
             try:

@@ -12,6 +12,7 @@ from osiris_core.api import DriverError
 from osiris_core.api import rows as stream_of
 from osiris_filesystem.engine import connect, name, schema_of, stream, texts
 from osiris_filesystem.file_writer import FileWriter
+from osiris_filesystem.parquet_footer import footer_values
 from osiris_filesystem.roots import engine_path
 from osiris_filesystem.writing import chosen_columns, copy
 
@@ -52,7 +53,14 @@ class ParquetWriterDriver(FileWriter):
     def write_rows(
         self, rows: Dataset, descriptor: int, *, first: bool, config: ParquetWriter, ctx: DriverContext
     ) -> int:
-        """Write all rows to an open file."""
+        """Write all rows to an open file, and say what its footer knows of their values where that is allowed."""
+        count = self._write(rows, descriptor, config=config, ctx=ctx)
+        if ctx.data_values:
+            columns = footer_values(descriptor, self.plan(config, rows.schema), ctx)
+            ctx.emit("columns_observed", basis="statistics", rows=count, columns=columns)
+        return count
+
+    def _write(self, rows: Dataset, descriptor: int, *, config: ParquetWriter, ctx: DriverContext) -> int:
         options = ["FORMAT parquet", f"COMPRESSION {config.compression}", f"ROW_GROUP_SIZE {config.row_group_size}"]
         if config.compression_level is not None:
             options.append(f"COMPRESSION_LEVEL {config.compression_level}")
@@ -83,7 +91,7 @@ class ParquetWriterDriver(FileWriter):
         connection = connect(threads=ctx.threads, memory_limit=ctx.memory_limit, scratch=ctx.scratch)
         try:
             joined: Any = stream_of(schema_of(connection, sql), stream(connection, sql))
-            self.write_rows(joined, into, first=True, config=_in_order(config), ctx=ctx)
+            self._write(joined, into, config=_in_order(config), ctx=ctx)
         finally:
             connection.close()
 

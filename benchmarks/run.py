@@ -56,6 +56,7 @@ def cases(*, quick: bool) -> dict[str, Callable[[], str]]:
         "servers": lambda: servers.measure(1, 3),
         "steps": lambda: steps.measure((30, 300, 900), (250, 500, 1000), 3),
         "sessions": lambda: sessions.measure(10_000, 5),
+        "observed": lambda: observed.measure(30, 5),
     }
 
 

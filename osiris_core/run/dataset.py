@@ -32,14 +32,19 @@ class Meter:
     ended: bool = False
     nulls: list[int] | None = None
     """NULLs so far, by column; None where they are not counted."""
+    void: tuple[int, ...] = ()
+    """Columns of the type Null, for which Arrow keeps no number."""
 
     def count_nulls(self, batch: RecordBatch) -> None:
         """Take in a batch. Arrow keeps the number; a column of the type Null consists of nothing else."""
         columns = batch.columns
         if not self.nulls:
             self.nulls = [0] * len(columns)
+            self.void = tuple(index for index, column in enumerate(columns) if DataType.is_null(column.type))
         for index, column in enumerate(columns):
-            self.nulls[index] += column.null_count or (len(column) if DataType.is_null(column.type) else 0)
+            self.nulls[index] += column.null_count
+        for index in self.void:
+            self.nulls[index] += batch.num_rows
 
 
 class RowStream:

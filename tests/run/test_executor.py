@@ -32,6 +32,8 @@ def test_each_fact_is_one_event_and_seq_has_no_gaps(shop):
             *((kind, one) for kind in ("step_started", "step_finished") for one in ("numbers", "pass", "store")),
             ("step_schema", "numbers"),
             ("step_schema", "pass"),
+            ("columns_observed", "numbers"),
+            ("columns_observed", "pass"),
             ("write_staged", "store"),
             ("write_published", "store"),
             ("run_finished", None),

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import click
 
+from osiris_core.cli.logs_html import html
 from osiris_core.cli.output import json_option, print_json, print_note, print_table, print_text, reporting
-from osiris_core.cli.progress import line_of, seconds, size
+from osiris_core.cli.progress import line_of, seconds
 from osiris_core.cli.workspace import open_workspace
-from osiris_core.display import counted
+from osiris_core.display import counted, size
 from osiris_core.errors import InvalidInput
 from osiris_core.report.reader import STATUSES, find_session, read_lines, read_session, sessions, steps_so_far, utc
 
@@ -45,6 +46,9 @@ _events_option = click.option("--events", is_flag=True, help="Show every event, 
 @click.group()
 def logs() -> None:
     """Look at what runs have left."""
+
+
+logs.add_command(html)
 
 
 @logs.command("list")

@@ -19,7 +19,7 @@ from osiris_core.report.html.findings import failure, findings, standing
 from osiris_core.report.html.steps import MAX_STEPS, step_views
 from osiris_core.report.html.text import pairs, text_of_value
 from osiris_core.report.html.timeline import timeline
-from osiris_core.report.reader import text_of
+from osiris_core.report.reader import number_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -38,6 +38,7 @@ def context(session: Session, *, beside: bool) -> dict[str, Any]:
     found, more_findings = findings(session)
     events, cut = embedded_events(session)
     artifacts = session.artifacts[:_MAX_ROWS]
+    when = timeline(session)
     started = _first(session, "run_started")
     environment = started.get("environment")
     isolation = fields_of(_first(session, "isolation_applied"))
@@ -50,7 +51,8 @@ def context(session: Session, *, beside: bool) -> dict[str, Any]:
         "failure": failure(session),
         "steps": steps,
         "index": {one.id: one.index for one in steps},
-        "timeline": timeline(session),
+        "timeline": when,
+        "starting_ms": _bootstrap(session) or (when.starting_ms if when is not None else None),
         "drawing": _drawing(session, steps),
         "findings": found,
         "more_findings": more_findings,
@@ -85,6 +87,12 @@ def _badges(session: Session, environment: Mapping[str, Any]) -> list[str]:
     if session.manifest is not None and session.manifest.profile is not None:
         found.append(f"profile {session.manifest.profile}")
     return found
+
+
+def _bootstrap(session: Session) -> int | None:
+    """The time from the command's beginning until the first step was about to start, where it was measured."""
+    measured = (line for line in session.metrics if line.get("metric") == "bootstrap")
+    return number_of(next(measured, {}), "value")
 
 
 def _cuts(session: Session, cut: int) -> Iterator[str]:

@@ -55,8 +55,7 @@ class Timeline:
     span_ms: int
     ticks: tuple[Tick, ...]
     bars: dict[str, Bar]
-    starting_ms: int | None
-    starting: float
+    starting_ms: int
 
 
 def timeline(session: Session) -> Timeline | None:
@@ -70,13 +69,11 @@ def timeline(session: Session) -> Timeline | None:
     ends = [(step.offset_ms or 0) + max(step.duration_ms or 0, 0) for step in begun]
     span = max(session.duration_ms or 0, last, *ends, 1)
     marks = _marks(session, span)
-    first = min(step.offset_ms or 0 for step in begun)
     return Timeline(
         span_ms=span,
         ticks=tuple(_ticks(span)),
         bars={step.id: _bar(step, span, last, marks.get(step.id, ())) for step in begun},
-        starting_ms=first,
-        starting=_share(first, span),
+        starting_ms=min(step.offset_ms or 0 for step in begun),
     )
 
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from osiris_core.api import InvalidInput
@@ -158,6 +158,7 @@ EVENT = st.fixed_dictionaries(
 )
 
 
+@settings(max_examples=50)
 @given(
     lines=st.lists(EVENT | JSON, max_size=8),
     status=JSON | st.dictionaries(st.sampled_from(["error", "steps", "rows"]), JSON),
@@ -186,6 +187,13 @@ def test_a_record_too_large_for_a_page_says_what_is_left_out(tmp_path, monkeypat
     left_out = sum(line[5] is None for line in data)
     assert 0 < left_out < 10
     assert f"the fields of {left_out} events are left out" in text
+
+
+def test_start_up_is_what_was_measured_or_else_when_the_first_step_began(tmp_path):
+    folder = records.failed(tmp_path)
+    assert "<dt>Start-up</dt><dd>240 ms</dd>" in write_report(folder).read_text()
+    (folder / "metrics.jsonl").write_text('{"metric": "bootstrap", "value": 1810, "unit": "ms"}\n')
+    assert "<dt>Start-up</dt><dd>1.81 s</dd>" in write_report(folder).read_text()
 
 
 def test_the_page_over_sessions(tmp_path):

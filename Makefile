@@ -78,7 +78,7 @@ $(VENV313)/.test: requirements/test.txt $(PROJECTS)
 demo: $(VENV)/.runtime ## Run the flagship pipeline over real data (needs nothing but Python and a package index).
 	@examples/flights/demo $(abspath $(BIN))/osiris
 
-servers: ## Install the database servers that the tests start, where they are missing (Debian, as root).
+servers: ## Install the database servers and the browser that the tests start, where they are missing (Debian, as root).
 	@tests/servers/install
 
 test: servers test-313 $(VENV)/.test ## Run every test of every package, on Python 3.13 too where there is one.

@@ -8,7 +8,9 @@ text (Unicode TR36, TR9). Variation selectors U+FE00 to U+FE0F stay: emoji use t
 from __future__ import annotations
 
 import re
+from typing import Final
 
+_BYTE_UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 _ACTING = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e"
     "\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\ud800-\udfff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
@@ -29,6 +31,15 @@ def visible_line(text: str) -> str:
 def counted(number: int, word: str) -> str:
     """``1 row``, ``1,000 rows``."""
     return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
+
+
+def size(value: float) -> str:
+    """An amount of bytes for people: ``3.4 MiB``."""
+    for unit in _BYTE_UNITS:
+        if value < 1024 or unit == _BYTE_UNITS[-1]:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1024
+    raise AssertionError
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from osiris_core.cli.output import print_note
-from osiris_core.display import counted, visible_line
+from osiris_core.display import counted, size, visible_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from osiris_core.compile.manifest import Manifest
 
 _ROW_UNITS: Final = ("", "K", "M", "G")
-_BYTE_UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 _LINES: Final = frozenset(
     {
         "step_retried",
@@ -230,13 +229,4 @@ def short(value: float) -> str:
         if value < 1000 or unit == _ROW_UNITS[-1]:
             return f"{value:.0f}{unit}" if value >= 100 or not unit else f"{value:.1f}{unit}"
         value /= 1000
-    raise AssertionError
-
-
-def size(value: float) -> str:
-    """An amount of bytes for people: ``3.4 MiB``."""
-    for unit in _BYTE_UNITS:
-        if value < 1024 or unit == _BYTE_UNITS[-1]:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1024
     raise AssertionError

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from osiris_core.cli import PROCESS
+from osiris_core.cli.logs_html import page_after
 from osiris_core.cli.output import (
     json_option,
     print_diagnostics,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from osiris_core.cli.workspace import Workspace
     from osiris_core.compile.manifest import Manifest
     from osiris_core.plugins.registry import Registry
-    from osiris_core.project.paths import Project
+    from osiris_core.project.settings import Loaded
     from osiris_core.run.outcome import RunOutcome
 
 
@@ -135,7 +136,7 @@ def run(
         outcome = _execute(place, prepared, context, shown, verbose=verbose)
         place.collect(prepared, context)
         shown.drain()
-        show_outcome(outcome, manifest, workspace.project, as_json=as_json)
+        show_outcome(outcome, manifest, workspace.loaded, watched=shown.terminal.isatty(), as_json=as_json)
         _end(outcome, shown)
 
 
@@ -267,29 +268,40 @@ def _show_plan(summary: dict[str, Any], *, as_json: bool) -> None:
     )
 
 
-def show_outcome(outcome: RunOutcome, manifest: Manifest, project: Project, *, as_json: bool) -> None:
-    """How a run ended, and where its record is."""
+def show_outcome(outcome: RunOutcome, manifest: Manifest, loaded: Loaded, *, watched: bool, as_json: bool) -> None:
+    """How a run ended, and where its record and, if the settings want one, its page is; ``watched``: on a terminal."""
+    if as_json:
+        page = page_after(outcome.record, loaded, watched=watched)
+        print_json(_outcome_document(outcome, manifest, loaded, page))
+        return
+    _show_outcome(outcome, manifest, loaded.project.shown(outcome.record))
+    page = page_after(outcome.record, loaded, watched=watched)  # after the outcome, which nobody should wait for
+    if page is not None:
+        print_note(f"page: {loaded.project.shown(page)}")
+
+
+def _outcome_document(outcome: RunOutcome, manifest: Manifest, loaded: Loaded, page: Path | None) -> dict[str, Any]:
     from osiris_core.run.outcome import error_data, step_data
 
-    record = project.shown(outcome.record)
     error = error_data(outcome.error)
-    if as_json:
-        diagnostics = error.pop("diagnostics") if error else []
-        document = {
-            "ok": outcome.error is None,
-            "session": outcome.session_id,
-            "status": outcome.status.value,
-            "record": record,
-            "pipeline": manifest.name,
-            "manifest_hash": manifest.hash,
-            "rows": outcome.rows,
-            "duration_ms": outcome.duration_ms,
-            "steps": [step_data(step) for step in outcome.steps],
-            "error": error,
-            "diagnostics": diagnostics,
-        }
-        print_json(document)
-        return
+    diagnostics = error.pop("diagnostics") if error else []
+    return {
+        "ok": outcome.error is None,
+        "session": outcome.session_id,
+        "status": outcome.status.value,
+        "record": loaded.project.shown(outcome.record),
+        "page": loaded.project.shown(page) if page is not None else None,
+        "pipeline": manifest.name,
+        "manifest_hash": manifest.hash,
+        "rows": outcome.rows,
+        "duration_ms": outcome.duration_ms,
+        "steps": [step_data(step) for step in outcome.steps],
+        "error": error,
+        "diagnostics": diagnostics,
+    }
+
+
+def _show_outcome(outcome: RunOutcome, manifest: Manifest, record: str) -> None:
     from osiris_core.cli.output import print_text
     from osiris_core.cli.progress import seconds
 

@@ -100,7 +100,8 @@ def execute(desk: Desk, draft: Draft) -> RunOutcome:
         outcome = desk.session.run(draft.hash, listeners=(listener,), interrupts=interrupts)
         ending.exit_code = outcome.exit_code
     desk.shown.drain()
-    show_outcome(outcome, manifest, desk.session.world.loaded.project, as_json=False)
+    watched = desk.shown.terminal.isatty()
+    show_outcome(outcome, manifest, desk.session.world.loaded, watched=watched, as_json=False)
     desk.shown.drain()
     if outcome.stuck:
         print_note("a driver does not stop; the conversation is kept")

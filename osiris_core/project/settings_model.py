@@ -53,6 +53,10 @@ class LoggingSettings:
         "of a column whose name says that it holds a secret.",
     )
     dir: str = field(default="logs", min_length=1, doc="The folder of the sessions, below the project or absolute.")
+    report: Literal["auto", "always", "never"] = field(
+        default="auto",
+        doc="When a run ends by writing its page, report.html: `auto` on a terminal, `always`, `never`.",
+    )
 
     def check(self) -> Iterable[Problem]:
         """Event names have no other characters than those of names and the wildcards."""

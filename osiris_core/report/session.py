@@ -237,6 +237,14 @@ class Session:
                 return step
         raise KeyError(step_id)
 
+    def offset_ms(self, ts: object) -> int | None:
+        """When ``ts``, a time as in events, was: milliseconds from the session's start; None where one is unknown."""
+        return _between(self._began, _time(ts if isinstance(ts, str) else None))
+
+    @cached_property
+    def _began(self) -> datetime | None:
+        return _time(self.started)
+
     @cached_property
     def _events(self) -> Lines:
         return read_lines(self.path / "events.jsonl")

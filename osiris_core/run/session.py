@@ -254,7 +254,12 @@ def collecting_logs(session: Session, level: str) -> Iterator[None]:
 
 def write_atomically(path: Path, document: Mapping[str, Any]) -> None:
     """Write a JSON document such that a reader finds all of it or none, also after a power cut."""
-    data = (json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n").encode("utf-8", "backslashreplace")
+    text = json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n"
+    replace_file(path, text.encode("utf-8", "backslashreplace"))
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write a file such that a reader finds all of it or what was there before, also after a power cut."""
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")  # another process may be at it, too
     try:
         with beside.open("wb") as file:

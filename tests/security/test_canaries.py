@@ -78,6 +78,8 @@ COMMANDS = [
     ["logs", "tail"],
     ["logs", "tail", "--json"],
     ["logs", "gc", "--days", "30", "--dry-run", "--json"],
+    ["logs", "html"],
+    ["logs", "html", "--index"],
 ]
 
 BLIND = """\
@@ -122,6 +124,7 @@ class Bench:
         self.environ = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("OSIRIS_", "LEAKY_", "COV_"))},
             **{name: CANARIES[name] for name in ("LEAKY_PASSWORD", "LEAKY_DSN", "LEAKY_KEY")},
+            "OSIRIS_LOGGING_REPORT": "always",
             "HOME": str(folder / "home"),
             "TMPDIR": str(folder / "tmp"),
             "XDG_CACHE_HOME": str(folder / "home/.cache"),
@@ -219,13 +222,15 @@ def test_the_scanner_finds_them_when_nothing_is_redacted(tmp_path_factory, scann
         ["connections", "doctor"],
         ["discover", "@leaky.main", "--profile"],
         ["logs", "last", "--json"],
+        ["logs", "html"],
+        ["logs", "html", "--index"],
     ):
         blind.run(*arguments)
     hits = blind.hits(scanner)
     assert {hit.secret for hit in hits} == {*CANARIES, *PARTS}
     sinks = {hit.trail[0] for hit in hits}
     kinds = {Path(sink).name if "/" in sink and " of " not in sink else sink for sink in sinks}
-    assert {"events.jsonl", "metrics.jsonl", "osiris.log", "status.json"} <= kinds
+    assert {"events.jsonl", "metrics.jsonl", "osiris.log", "status.json", "report.html", "index.html"} <= kinds
     assert len(sinks) >= 10, sorted(sinks)
 
 

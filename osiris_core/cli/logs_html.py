@@ -1,0 +1,91 @@
+"""``osiris logs html``: a session, or all of them, as a page; and the page that a run ends with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from osiris_core.cli.output import json_option, print_json, print_note, print_text, reporting
+from osiris_core.cli.workspace import open_workspace
+from osiris_core.errors import InvalidInput, RunFailed
+from osiris_core.plugins.containment import describe
+
+if TYPE_CHECKING:
+    from osiris_core.project.settings import Loaded
+
+
+@click.command("html")
+@click.argument("session", required=False)
+@click.option("--last", is_flag=True, help="The session that started last; so does giving none.")
+@click.option("--index", is_flag=True, help="The page over all sessions, which links to those that are written.")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write it there instead of beside the record."
+)
+@click.option("--open", "open_", is_flag=True, help="Open it in a browser.")
+@click.option("--logs", "folder", type=click.Path(file_okay=False, path_type=Path), help="The folder of the records.")
+@json_option
+def html(
+    *,
+    session: str | None,
+    last: bool,
+    index: bool,
+    out: Path | None,
+    open_: bool,
+    folder: Path | None,
+    as_json: bool,
+) -> None:
+    """A session as a page for people: SESSION is its id, or the beginning or end of it.
+
+    One file that needs no network: overview, steps, data, events, metrics, artifacts, errors, environment.
+    """
+    with reporting(as_json=as_json):
+        if sum((session is not None, last, index)) > 1:
+            raise InvalidInput("OSR-LOG-032", "of SESSION, --last and --index only one can be given")
+        place = folder if folder is not None else open_workspace().project.logs
+        from osiris_core.report.html import write_index, write_report
+
+        path = write_index(place, out) if index else write_report(_chosen(place, session), out)
+        if as_json:
+            print_json({"ok": True, "page": str(path)})
+        else:
+            print_text(str(path))
+        if open_:
+            open_in_browser(path)
+
+
+def open_in_browser(path: Path) -> None:
+    """Show a page in the user's browser. Raises RunFailed when none can be started."""
+    import webbrowser
+
+    if not webbrowser.open(path.absolute().as_uri()):
+        raise RunFailed("OSR-LOG-031", "no browser could be started", hint=f"open {path} in one")
+
+
+def page_after(record: Path, loaded: Loaded, *, watched: bool) -> Path | None:
+    """Write the page of a run that is over, where the settings want one; its path. ``watched``: on a terminal.
+
+    It is a service to the reader and no part of the run: whatever goes wrong is a note, and the run ends as it did.
+    """
+    wanted = loaded.settings.logging.report
+    if wanted == "never" or (wanted == "auto" and not watched):
+        return None
+    try:
+        from osiris_core.report.html import write_report
+
+        return write_report(record)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - recorded as a note
+        print_note(f"note: the page of the run could not be written: {describe(error)}")
+        return None
+
+
+def _chosen(logs: Path, session: str | None) -> Path:
+    from osiris_core.report.reader import find_session, session_folders
+
+    if session is not None:
+        return find_session(logs, session)
+    newest = next((folder for folder in session_folders(logs) if folder.is_dir()), None)
+    if newest is None:
+        raise InvalidInput("OSR-LOG-003", f"there is no session in {logs}")
+    return newest

@@ -10,9 +10,8 @@ import click
 
 from osiris_core.cli.logs import folder_option
 from osiris_core.cli.output import json_option, print_json, print_note, print_text, redactor, reporting
-from osiris_core.cli.progress import size
 from osiris_core.cli.workspace import open_workspace
-from osiris_core.display import counted
+from osiris_core.display import counted, size
 from osiris_core.errors import InvalidInput, OsirisError
 from osiris_core.report.bundle import MAX_ARTIFACT_MB, UNWRITABLE, write_bundle
 from osiris_core.report.reader import find_session, read_session

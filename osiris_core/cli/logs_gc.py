@@ -18,9 +18,8 @@ from osiris_core.cli.output import (
     print_text,
     reporting,
 )
-from osiris_core.cli.progress import size
 from osiris_core.cli.workspace import open_workspace
-from osiris_core.display import counted
+from osiris_core.display import counted, size
 from osiris_core.errors import InvalidInput, RunFailed
 from osiris_core.report.gc import Policy, plan, remove
 from osiris_core.run.scratch import scratch_home

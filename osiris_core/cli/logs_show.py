@@ -11,8 +11,8 @@ import click
 
 from osiris_core.cli.logs import folder_option, place_of
 from osiris_core.cli.output import json_option, print_json, print_note, print_table, print_text, reporting
-from osiris_core.cli.progress import record_line, seconds, size
-from osiris_core.display import counted
+from osiris_core.cli.progress import record_line, seconds
+from osiris_core.display import counted, size
 from osiris_core.errors import InvalidInput
 from osiris_core.report.index import Query, Sort, find
 from osiris_core.report.reader import (

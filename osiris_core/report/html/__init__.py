@@ -11,7 +11,8 @@ from osiris_core.errors import InvalidInput
 from osiris_core.report.html import index
 from osiris_core.report.html.page import render
 from osiris_core.report.html.report import context
-from osiris_core.report.reader import RUNNING, sessions
+from osiris_core.report.index import Query, find
+from osiris_core.report.reader import RUNNING
 from osiris_core.report.session import Session
 from osiris_core.run.session import replace_file
 
@@ -52,7 +53,7 @@ def write_index(logs: Path, to: Path | None = None) -> Path:
     It links to the pages of sessions that have one, relative to ``logs``. Raises OSError where it cannot be written.
     """
     beside = to is None
-    found = ((record, beside and (record.path / REPORT).is_file()) for record in sessions(logs))
+    found = ((record, beside and (record.path / REPORT).is_file()) for record in find(logs, Query()))
     path = logs / INDEX if to is None else to
     replace_file(path, render("index.html", ("page.js", "index.js"), index.context(found)))
     return path

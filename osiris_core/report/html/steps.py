@@ -8,12 +8,14 @@ import attrs
 
 from osiris_core.report.html import sql
 from osiris_core.report.html.events import fields_of
+from osiris_core.report.html.origins import origins
 from osiris_core.report.html.text import pairs
 from osiris_core.report.reader import CRASHED, DAMAGED, RUNNING, number_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from osiris_core.report.html.origins import Origin, Origins
     from osiris_core.report.session import Column, Session, Step
 
 MAX_STEPS: Final = 1_000
@@ -32,6 +34,8 @@ class ColumnView:
     least: str | None
     greatest: str | None
     change: str
+    origin: Origin | None
+    """None where the lineage says nothing of it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -46,6 +50,8 @@ class StepView:
     columns: tuple[ColumnView, ...]
     extremes: bool
     """Whether the least and the greatest value of any column are known."""
+    rows: Origin | None
+    """What decides which rows there are."""
     more_columns: int
     gone: tuple[str, ...]
     needs: tuple[tuple[str, int | None], ...]
@@ -63,10 +69,19 @@ def step_views(session: Session) -> list[StepView]:
     steps = session.steps[:MAX_STEPS]
     index = {step.id: place for place, step in enumerate(steps)}
     columns = {step.id: step.schema for step in steps if step.schema is not None}
-    notes, observed = _notes(session), _observed(session)
+    notes, observed, known = _notes(session), _observed(session), origins(session)
     ended = session.status in (CRASHED, DAMAGED)
     return [
-        _step(place, step, columns, index, notes.get(step.id, []), observed.get(step.id, {}), ended=ended)
+        _step(
+            place,
+            step,
+            columns,
+            index,
+            notes.get(step.id, []),
+            observed.get(step.id, {}),
+            known.get(step.id),
+            ended=ended,
+        )
         for place, step in enumerate(steps)
     ]
 
@@ -78,6 +93,7 @@ def _step(
     index: Mapping[str, int],
     notes: Sequence[Mapping[str, Any]],
     observed: Mapping[str, Mapping[str, Any]],
+    known: Origins | None,
     *,
     ended: bool,
 ) -> StepView:
@@ -85,7 +101,10 @@ def _step(
     schema = step.schema or ()
     given = {column.name for column in schema}
     config = {key: value for key, value in step.config.items() if key != "query" or step.sql is None}
-    shown_columns = tuple(_column(column, came, observed.get(column.name, {})) for column in schema[:_MAX_COLUMNS])
+    made = known.columns if known is not None else {}
+    shown_columns = tuple(
+        _column(column, came, observed.get(column.name, {}), made.get(column.name)) for column in schema[:_MAX_COLUMNS]
+    )
     published = {key: value for key, value in fields_of(step.published or {}).items() if value not in (None, {}, [])}
     return StepView(
         index=place,
@@ -94,6 +113,7 @@ def _step(
         config=tuple((path, value) for path, value in pairs(config) if path)[:_MAX_LINES],
         query=tuple(sql.pieces(step.sql)) if step.sql is not None else (),
         columns=shown_columns,
+        rows=known.rows if known is not None else None,
         extremes=any(column.least is not None or column.greatest is not None for column in shown_columns),
         more_columns=max(0, len(schema) - _MAX_COLUMNS),
         gone=tuple(name for name in came if name not in given)[:_MAX_COLUMNS] if schema else (),
@@ -103,7 +123,9 @@ def _step(
     )
 
 
-def _column(column: Column, came: Mapping[str, Column], observed: Mapping[str, Any]) -> ColumnView:
+def _column(
+    column: Column, came: Mapping[str, Column], observed: Mapping[str, Any], origin: Origin | None
+) -> ColumnView:
     before = came.get(column.name)
     change = ""
     if came and before is None:
@@ -117,6 +139,7 @@ def _column(column: Column, came: Mapping[str, Column], observed: Mapping[str, A
         least=text_of(observed, "min"),
         greatest=text_of(observed, "max"),
         change=change,
+        origin=origin,
     )
 
 

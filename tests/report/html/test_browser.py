@@ -87,7 +87,12 @@ def test_links_lead_to_steps_data_and_events(visit, page):
     assert step.locator("pre .s-comment").inner_text() == "-- every number twice"
     step.locator("a", has_text="Its data").click()
     data = at.locator("#data details.step[open]", has=at.locator("summary .id", has_text="doubled"))
-    assert data.locator("tbody tr").all_inner_texts()[1].split() == ["twice", "Int64", "allowed", "new"]
+    assert [one.split("\t") for one in data.locator("tbody").inner_text().splitlines()] == [
+        ["id", "Int64", "0", "numbers.id", ""],
+        ["twice", "Int64", "0", "numbers.id", "new"],
+        ["label", "Utf8", "0", "", "new"],
+    ]
+    assert "Which rows there are: decided by numbers.id" in data.inner_text()
     assert "Not passed on: name" in data.inner_text()
     step.locator("a", has_text="Its events").click()
     assert {line[2] for line in lines(seen)} == {"doubled"}

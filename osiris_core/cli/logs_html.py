@@ -1,4 +1,4 @@
-"""``osiris logs html``: a session, or all of them, as a page; and the page that a run ends with."""
+"""``osiris logs html|open``: a session, or all of them, as a page; and the page that a run ends with."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from osiris_core.cli.logs import folder_option, place_of
 from osiris_core.cli.output import json_option, print_json, print_note, print_text, reporting
-from osiris_core.cli.workspace import open_workspace
 from osiris_core.errors import InvalidInput, RunFailed
 from osiris_core.plugins.containment import describe
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write it there instead of beside the record."
 )
-@click.option("--open", "open_", is_flag=True, help="Open it in a browser.")
+@click.option("--open", "show", is_flag=True, help="Open it in a browser.")
 @click.option("--logs", "folder", type=click.Path(file_okay=False, path_type=Path), help="The folder of the records.")
 @json_option
 def html(
@@ -32,7 +32,7 @@ def html(
     last: bool,
     index: bool,
     out: Path | None,
-    open_: bool,
+    show: bool,
     folder: Path | None,
     as_json: bool,
 ) -> None:
@@ -43,7 +43,7 @@ def html(
     with reporting(as_json=as_json):
         if sum((session is not None, last, index)) > 1:
             raise InvalidInput("OSR-LOG-032", "of SESSION, --last and --index only one can be given")
-        place = folder if folder is not None else open_workspace().project.logs
+        place = place_of(folder)
         from osiris_core.report.html import write_index, write_report
 
         path = write_index(place, out) if index else write_report(_chosen(place, session), out)
@@ -51,8 +51,24 @@ def html(
             print_json({"ok": True, "page": str(path)})
         else:
             print_text(str(path))
-        if open_:
+        if show:
             open_in_browser(path)
+
+
+@click.command("open")
+@click.argument("session", required=False)
+@folder_option
+def open_(*, session: str | None, folder: Path | None) -> None:
+    """Write a session's page and show it in a browser: SESSION is its id, or the beginning or end of it; else the last.
+
+    A session that still runs is shown by `osiris logs html SESSION --out FILE --open`.
+    """
+    with reporting(as_json=False):
+        from osiris_core.report.html import write_report
+
+        path = write_report(_chosen(place_of(folder), session))
+        print_text(str(path))
+        open_in_browser(path)
 
 
 def open_in_browser(path: Path) -> None:

@@ -6,9 +6,6 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from osiris_core.report.lineage import lineage_of
-from osiris_core.report.reader import text_of
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -42,26 +39,14 @@ class Origins:
 
 def origins(session: Session) -> dict[str, Origins]:
     """The origins of every step of which any are known; empty without a manifest."""
-    if session.manifest is None:
+    if session.lineage is None:
         return {}
-    schemas = {step.id: [column.name for column in step.schema] for step in session.steps if step.schema is not None}
-    found = lineage_of(session.manifest, schemas, _dialects(session))
     return {
         step.step: Origins(
             columns={column.name: _origin(step.step, column.influence) for column in step.columns},
             rows=_origin(step.step, step.rows),
         )
-        for step in found.steps
-    }
-
-
-def _dialects(session: Session) -> dict[str, str]:
-    """The dialect of each step's SQL, as its start said."""
-    started = (event for event in session.events if event.get("event") == "step_started")
-    return {
-        step: dialect
-        for event in started
-        if (step := text_of(event, "step")) is not None and (dialect := text_of(event, "sql_dialect")) is not None
+        for step in session.lineage.steps
     }
 
 

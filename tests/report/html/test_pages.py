@@ -358,6 +358,9 @@ def test_logs_html_opens_a_browser(shop, sound, tmp_path):
     done = shop.osiris("logs", "html", "--open", env={"BROWSER": str(browser)})
     assert done.returncode == 0, done.stderr
     assert seen.read_text().strip() == (sound / "report.html").as_uri()
+    seen.unlink()
+    assert shop.osiris("logs", "open", sound.name, env={"BROWSER": str(browser)}).returncode == 0
+    assert seen.read_text().strip() == (sound / "report.html").as_uri()
     done = shop.osiris("logs", "html", "--open", env={"BROWSER": "no-such-browser", "PATH": "", "DISPLAY": ""})
     assert done.returncode == 1
     assert "OSR-LOG-031" in done.stderr

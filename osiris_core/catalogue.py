@@ -462,7 +462,6 @@ COMMANDS = (
     ErrorEntry("OSR-LOG-009", "a session cannot be removed", "mend the permissions of the logs folder"),
     ErrorEntry("OSR-LOG-030", "the session still runs", "write its page elsewhere with --out, or wait for its end"),
     ErrorEntry("OSR-LOG-031", "no browser could be started", "open the file that was named in a browser"),
-    ErrorEntry("OSR-LOG-032", "the options exclude each other", "give a SESSION, --last or --index"),
     ErrorEntry("OSR-CLI-010", "a project cannot be started here", "choose another folder, or move the file away"),
     ErrorEntry("OSR-CLI-011", "a file of the project cannot be written", "check that the folder is writable"),
     ErrorEntry("OSR-CLI-003", "a command line that cannot be understood", "see the command's --help"),

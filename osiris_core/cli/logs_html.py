@@ -42,7 +42,7 @@ def html(
     """
     with reporting(as_json=as_json):
         if sum((session is not None, last, index)) > 1:
-            raise InvalidInput("OSR-LOG-032", "of SESSION, --last and --index only one can be given")
+            raise InvalidInput("OSR-LOG-004", "of SESSION, --last and --index only one can be given")
         place = place_of(folder)
         from osiris_core.report.html import write_index, write_report
 

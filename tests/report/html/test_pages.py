@@ -336,8 +336,8 @@ def test_logs_html(shop, sound, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "status"),
     [
-        (["--last", "--index"], "OSR-LOG-032", 2),
-        (["nothing", "--last"], "OSR-LOG-032", 2),
+        (["--last", "--index"], "OSR-LOG-004", 2),
+        (["nothing", "--last"], "OSR-LOG-004", 2),
         (["nothing"], "OSR-LOG-001", 2),
         (["--logs", "no-such-folder"], "OSR-LOG-003", 2),
         (["--index", "--logs", "no-such-folder"], "OSR-CLI-002", 1),

@@ -46,7 +46,7 @@ def html(
         place = folder if folder is not None else open_workspace().project.logs
         from osiris_core.report.html import write_index, write_report
 
-        path = write_index(place, out) if index else write_report(_chosen(place, session), out)
+        path = write_index(place, out) if index else write_report(chosen_session(place, session), out)
         if as_json:
             print_json({"ok": True, "page": str(path)})
         else:
@@ -80,7 +80,8 @@ def page_after(record: Path, loaded: Loaded, *, watched: bool) -> Path | None:
         return None
 
 
-def _chosen(logs: Path, session: str | None) -> Path:
+def chosen_session(logs: Path, session: str | None) -> Path:
+    """The folder of the session that is, begins or ends so; without one, of the newest. Raises InvalidInput."""
     from osiris_core.report.reader import find_session, session_folders
 
     if session is not None:

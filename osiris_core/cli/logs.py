@@ -18,7 +18,7 @@ _COMMANDS: Final = {
     "tail": ("osiris_core.cli.logs_tail:tail", "What happens in a session, as it happens."),
     "diff": ("osiris_core.cli.logs_diff:diff", "What differs between two runs."),
     "html": ("osiris_core.cli.logs_html:html", "One session, or all of them, as a page for a browser."),
-    "open": ("osiris_core.cli.logs_html:open_", "Show one session in a browser."),
+    "open": ("osiris_core.cli.logs_open:open_", "The page of one session, in a browser."),
     "bundle": ("osiris_core.cli.logs_bundle:bundle", "One session as a file to hand on."),
     "gc": ("osiris_core.cli.logs_gc:gc", "Remove old sessions."),
 }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from osiris_core.cli.logs import folder_option, place_of
+from osiris_core.cli.logs import place_of
 from osiris_core.cli.output import json_option, print_json, print_note, print_text, reporting
 from osiris_core.errors import InvalidInput, RunFailed
 from osiris_core.plugins.containment import describe
@@ -46,29 +46,13 @@ def html(
         place = place_of(folder)
         from osiris_core.report.html import write_index, write_report
 
-        path = write_index(place, out) if index else write_report(_chosen(place, session), out)
+        path = write_index(place, out) if index else write_report(chosen_session(place, session), out)
         if as_json:
             print_json({"ok": True, "page": str(path)})
         else:
             print_text(str(path))
         if show:
             open_in_browser(path)
-
-
-@click.command("open")
-@click.argument("session", required=False)
-@folder_option
-def open_(*, session: str | None, folder: Path | None) -> None:
-    """Write a session's page and show it in a browser: SESSION is its id, or the beginning or end of it; else the last.
-
-    A session that still runs is shown by `osiris logs html SESSION --out FILE --open`.
-    """
-    with reporting(as_json=False):
-        from osiris_core.report.html import write_report
-
-        path = write_report(_chosen(place_of(folder), session))
-        print_text(str(path))
-        open_in_browser(path)
 
 
 def open_in_browser(path: Path) -> None:
@@ -96,7 +80,8 @@ def page_after(record: Path, loaded: Loaded, *, watched: bool) -> Path | None:
         return None
 
 
-def _chosen(logs: Path, session: str | None) -> Path:
+def chosen_session(logs: Path, session: str | None) -> Path:
+    """The folder of the session that is, begins or ends so; without one, of the newest. Raises InvalidInput."""
     from osiris_core.report.reader import find_session, session_folders
 
     if session is not None:

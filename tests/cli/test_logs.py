@@ -358,3 +358,22 @@ def test_tail_says_what_it_cannot_read(remote_shop):
     done = remote_shop.osiris("logs", "tail")
     assert done.stdout.splitlines() == ["t run_started ", "{'event': 'step_finished', 'step': 's'}"]
     assert "1 line of events.jsonl cannot be read" in done.stderr
+
+
+def test_open_says_where_the_page_is_and_shows_it_where_there_is_a_display(remote_shop, tmp_path):
+    shop = remote_shop
+    none = {"DISPLAY": "", "WAYLAND_DISPLAY": "", "BROWSER": ""}
+    assert "OSR-LOG-003" in shop.osiris("logs", "open", env=none).stderr
+    ran(shop)
+    done = shop.osiris("logs", "open", env=none)
+    assert done.returncode == 0, done.stderr
+    assert "there is no display here" in done.stderr
+    page = shop.folder / done.stdout.strip()
+    assert page.is_file()
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {tmp_path}/opened\n')
+    browser.chmod(0o755)
+    (record_folder,) = shop.records()
+    done = shop.osiris("logs", "open", record_folder.name, "--json", env={**none, "BROWSER": str(browser)})
+    assert json.loads(done.stdout) == {"ok": True, "page": str(page), "opened": True}
+    assert (tmp_path / "opened").read_text().strip() == page.as_uri()

@@ -275,7 +275,9 @@ class Conversation:
 
     def _validate(self) -> Signal:
         if self._plan is not None:
-            lowered = lower(self._plan, self._known(), self._helpers.destinations, wish=self._wish())
+            # What changes a draft is said in half a sentence; what came of both is understood whole.
+            wish = self._wish() if self._base is None else self.memory.goal
+            lowered = lower(self._plan, self._known(), self._helpers.destinations, wish=wish)
             if lowered.oml is None:
                 return self._invalid(lowered.findings)
             self._set_draft(Draft(oml=lowered.oml, assumptions=self._plan.assumptions))

@@ -40,6 +40,16 @@ def test_a_conversation_of_lines(flights, server):
     assert (flights / "output" / "result.csv").read_text().startswith("carrier,n\n9E,1168\n")
 
 
+def test_lines_are_shown_when_that_is_wanted(flights, server):
+    server.say(intent(), plan(CARRIERS))
+    secret = "postgres://ann:sesame-opens-7@db/x"  # pragma: allowlist secret
+    done = piped(flights, f"flights\\\nper carrier\n/tables {secret}\n/run\nno\n", "--echo")
+    assert "osiris> flights\\\n   ...> per carrier\n" in done.stdout
+    assert "osiris> /tables postgres://ann:" in done.stdout
+    assert "sesame" not in done.stdout + done.stderr
+    assert "Run this pipeline? [yes / edit / no] no\n" in done.stdout
+
+
 @pytest.mark.parametrize("text", ["flights per carrier\n", "flights per carrier\n/run\n"])
 def test_no_approval_is_exit_3(flights, server, text):
     server.say(intent(), plan(CARRIERS))

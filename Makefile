@@ -165,7 +165,7 @@ lock: $(VENV)/.dev ## Write the locks anew from the project files.
 clean: ## Remove environments, caches and what runs have left.
 	@rm -rf $(VENV) $(VENV313) $(SANDBOX) site dist build htmlcov .coverage .coverage.* benchmarks/.data
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	@rm -rf examples/*/build examples/*/logs examples/*/output examples/*/.osiris
+	@for made in build logs output .osiris; do rm -rf examples/*/$$made examples/*/conversation/$$made; done
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- trying it out --------------------------------------------------------------------------------------------------
@@ -190,7 +190,7 @@ chat: $(VENV)/.test ## Talk about the flights example (needs a model: docs/how-t
 
 demo-local: $(VENV)/.test ## The demo's wish to a small model on this machine (1.1 GB are fetched once; minutes).
 	@$(BIN)/python scripts/fetch_model.py >/dev/null
-	@cd examples/flights && $(CHAT) "$$(head -n 1 conversation/lines.txt)" --provider local --run
+	@cd examples/flights/conversation && $(CHAT) "$$(head -n 1 lines.txt)" --provider local --run
 
 record-demo: $(VENV)/.test ## Record the demo's conversation anew, after a change of a prompt.
 	@$(BIN)/python scripts/record_demo.py

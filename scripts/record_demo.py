@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -29,7 +30,7 @@ from osiris_core.errors import OsirisError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-EXAMPLE: Final = Path(__file__).resolve().parents[1] / "examples" / "flights"
+TALK: Final = Path(__file__).resolve().parents[1] / "examples" / "flights" / "conversation"
 ANSWERS: Final = ("yes", "no", "edit")
 HOW: Final = "`make record-demo` records it anew; then read its difference, and whether `make demo` still tells a story"
 
@@ -84,15 +85,17 @@ def sentences(lines: str) -> list[str]:
     return [line for line in lines.splitlines() if not line.startswith("/") and line not in ANSWERS]
 
 
-def record(example: Path = EXAMPLE) -> str:
+def record(folder: Path = TALK) -> str:
     """The recording; raises Mismatch when the conversation goes another way than the replies expect."""
-    folder = example / "conversation"
     model = Written(YAML(typ="safe").load((folder / "replies.yaml").read_text("utf-8")))
     before = Path.cwd()
     with tempfile.TemporaryDirectory(prefix="osiris-demo-") as made:
-        for name in ("data", "osiris.yaml", "osiris_connections.yaml"):
-            (Path(made) / name).symlink_to(example / name)
-        os.chdir(made)
+        (Path(made) / "data").symlink_to(folder.parent / "data")
+        project = Path(made) / folder.name
+        project.mkdir()
+        for name in ("osiris.yaml", "osiris_connections.yaml"):
+            shutil.copy(folder / name, project)
+        os.chdir(project)
         try:
             _talk(model, sentences((folder / "lines.txt").read_text("utf-8")))
         finally:
@@ -119,16 +122,16 @@ def _talk(model: Written, said: Sequence[str]) -> None:
         session.close()
 
 
-def main(arguments: Sequence[str] | None = None, example: Path = EXAMPLE) -> int:
+def main(arguments: Sequence[str] | None = None, folder: Path = TALK) -> int:
     """Write the recording, or with ``--check`` compare; the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="write nothing; only compare")
     options = parser.parse_args(arguments)
-    path = example / "conversation" / "recording.jsonl"
+    path = folder / "recording.jsonl"
     try:
-        made = record(example)
+        made = record(folder)
     except (Mismatch, OsirisError) as error:
-        print(f"error: {error}\nmend lines.txt or replies.yaml in {path.parent.name}/", file=sys.stderr)
+        print(f"error: {error}\nmend lines.txt or replies.yaml in {folder.name}/", file=sys.stderr)
         return 1
     if not options.check:
         path.write_text(made, "utf-8")

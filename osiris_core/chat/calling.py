@@ -102,7 +102,9 @@ class Spent:
 
 @attrs.frozen(kw_only=True)
 class Limits:
-    """What a call and a conversation may take; ``total`` seconds for a call, ``cost`` US dollars for all of them."""
+    """What a call and a conversation may take; ``total`` seconds for a reply from its first word, ``cost`` US dollars
+    for all of them. How long the first word may take is one of ``timeouts``.
+    """
 
     timeouts: Timeouts = attrs.field(factory=Timeouts)
     total: float = 300.0
@@ -249,15 +251,16 @@ class Caller:
     def _collect(self, candidate: Candidate, request: Request) -> tuple[str, Done]:
         pieces: list[str] = []
         done: Done | None = None
-        ends = time.monotonic() + self._limits.total
+        ends: float | None = None
         stream: Any = candidate.provider.stream(request)
         with closing(stream):
             for event in stream:
-                if time.monotonic() > ends:
-                    message = f"{candidate.name} had not finished after {self._limits.total:g} seconds"
+                if ends is not None and time.monotonic() > ends:
+                    message = f"the reply had not ended {self._limits.total:g} seconds after its first word"
                     raise LLMError(LATE, message, retriable=True)
                 match event:
                     case Text(text):
+                        ends = ends or time.monotonic() + self._limits.total
                         pieces.append(text)
                     case Notice(said):
                         self._listen("llm_notice", {"model": candidate.name, "message": said})

@@ -142,7 +142,7 @@ def test_without_a_path_it_is_the_model_in_the_cache(make, tmp_path, monkeypatch
     assert made.default_model() == "small"
     assert hear(made, request(schema=FORM)).done.model == "small"
     write(folder / "other.gguf")
-    with pytest.raises(llm.LLMError, match="several models, other.gguf, small.gguf,"):
+    with pytest.raises(llm.LLMError, match=r"several models, other\.gguf, small\.gguf,"):
         make("local")
 
 

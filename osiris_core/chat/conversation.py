@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from osiris_core.chat.describing import Privacy
     from osiris_core.chat.destinations import Destination
     from osiris_core.chat.looking import Looker
-    from osiris_core.chat.proving import Prover
     from osiris_core.chat.templates import Template
+    from osiris_core.run.proving import Prover
 
 NOTHING_KNOWN: Final = "OSR-CHAT-030"
 NOT_PROVED: Final = "OSR-CHAT-031"
@@ -284,7 +284,7 @@ class Conversation:
         draft = self.memory.draft
         assert draft is not None
         self._front.progress("checking the pipeline")
-        proof = self._helpers.prover.prove(draft.oml, file=f"{draft.name}.yaml")
+        proof = self._helpers.prover.prove_text(draft.oml, file=f"{draft.name}.yaml")
         self.memory.draft = attrs.evolve(draft, proof=proof)
         if proof.unusable is not None:
             raise proof.unusable
@@ -398,7 +398,7 @@ class Conversation:
         return self._sources
 
     def _masked(self, text: str) -> str:
-        return self._helpers.prover.clean(text)
+        return self._helpers.prover.redactor.text(text)
 
     def _set_draft(self, draft: Draft) -> None:
         if self.memory.draft is not None and self.memory.draft.oml != draft.oml:

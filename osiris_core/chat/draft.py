@@ -16,8 +16,8 @@ from osiris_core.model import yaml
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from osiris_core.chat.proving import Proof
     from osiris_core.compile.manifest import ManifestStep
+    from osiris_core.run.proving import Proof
 
 NOT_APPROVED: Final = "OSR-CHAT-020"
 

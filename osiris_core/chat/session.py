@@ -14,12 +14,11 @@ from osiris_core.chat.components_text import components_text
 from osiris_core.chat.conversation import Conversation, Helpers, Memory
 from osiris_core.chat.destinations import destinations_of
 from osiris_core.chat.looking import Looker
-from osiris_core.chat.proving import Prover
 from osiris_core.chat.states import Signal, State
 from osiris_core.chat.store import UNKNOWN, Store
 from osiris_core.errors import InvalidInput
-from osiris_core.run.api import RunOptions, connector, run_manifest
-from osiris_core.run.resources import limits_of
+from osiris_core.run.api import RunOptions, run_manifest
+from osiris_core.run.proving import Prover
 from osiris_core.run.session import Session
 
 if TYPE_CHECKING:
@@ -202,14 +201,11 @@ class ChatSession:
                 done=self._front.progress,
             ),
             prover=Prover(
+                loaded=world.loaded,
+                environment=world.environment,
                 registry=world.registry,
                 connections=world.connections,
-                connect=connector(world.connections, world.environment, world.registry, world.redactor),
-                settings=world.loaded.settings,
-                limits=limits_of(world.loaded.settings.run),
-                root=project.root,
-                environment=world.environment,
-                clean=world.redactor.text,
+                redactor=world.redactor,
             ),
             templates=choices.templates,
             destinations=destinations_of(world.registry, refs),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from osiris_core.chat import events
 from osiris_core.errors import InvalidInput, OsirisError
 from osiris_core.plugins.containment import contained
 from osiris_core.spec.llm import Done, LLMError, Message, Notice, Request, Text, Timeouts, Usage
@@ -112,8 +113,18 @@ class Limits:
     output_tokens: int = 4096
 
 
-Listener = Callable[[str, "Mapping[str, Any]"], None]
-"""Hears ``llm_request``, ``llm_response``, ``llm_failed`` and ``llm_notice`` with their facts, never a text."""
+Listener = Callable[[object], None]
+"""Hears the events of calls (:mod:`osiris_core.chat.events`), which hold facts, never a text."""
+
+
+@attrs.frozen(kw_only=True)
+class Sent:
+    """What a model was sent last: the messages and the schema of its reply, as they were handed to the provider."""
+
+    purpose: str
+    candidate: str
+    messages: tuple[Message, ...]
+    schema: Mapping[str, Any] | None
 
 
 class Caller:
@@ -125,12 +136,14 @@ class Caller:
         *,
         redactor: Redactor,
         limits: Limits,
-        listen: Listener = lambda _name, _facts: None,
+        listen: Listener = lambda _: None,
         show: Callable[[str], None] = lambda _: None,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
         self.candidates = tuple(candidates)
         self.spent = Spent()
+        self.sent: Sent | None = None
+        """The last that was sent, as long as the process lives; no file holds it."""
         self._redactor = redactor
         self._limits = limits
         self._listen = listen
@@ -202,16 +215,24 @@ class Caller:
                 max_output_tokens=tokens,
                 timeouts=self._limits.timeouts,
             )
-            facts = {"purpose": purpose, "model": candidate.name, "attempt": tried}
-            self._listen("llm_request", facts)
+            facts: dict[str, Any] = {"purpose": purpose, "model": candidate.name, "attempt": tried}
+            self._listen(events.LlmRequest(**facts))
+            self.sent = Sent(
+                purpose=purpose, candidate=candidate.name, messages=request.messages, schema=request.schema
+            )
             try:
                 text, done = self._read(candidate, request)
                 cost = cost_of(done.usage, candidate.price)
                 self.spent.add(done.usage, cost)
                 seconds = round(time.monotonic() - began, 3)
                 self._listen(
-                    "llm_response",
-                    {**facts, "stop": done.stop, **attrs.asdict(done.usage), "cost": cost, "seconds": seconds},
+                    events.LlmResponse(
+                        **facts,
+                        stop=done.stop,
+                        **attrs.asdict(done.usage),
+                        cost=cost,
+                        duration_ms=round(seconds * 1000),
+                    )
                 )
                 if done.stop == "refusal":
                     raise LLMError(REFUSED, f"{candidate.name} refused to answer", hint="say it in other words")
@@ -220,7 +241,7 @@ class Caller:
                     message = f"the reply of {candidate.name} was cut off at {request.max_output_tokens:,} tokens"
                     raise LLMError(SHORT, message, retriable=True)
             except LLMError as error:
-                self._listen("llm_failed", {**facts, "code": error.code, "retriable": error.retriable})
+                self._listen(events.LlmFailed(**facts, code=error.code, retriable=error.retriable))
                 if not error.retriable or tried == _TRIES:
                     raise
                 self._pause(error, tried, candidate)
@@ -263,7 +284,7 @@ class Caller:
                         ends = ends or time.monotonic() + self._limits.total
                         pieces.append(text)
                     case Notice(said):
-                        self._listen("llm_notice", {"model": candidate.name, "message": said})
+                        self._listen(events.LlmNotice(model=candidate.name, message=said))
                         self._show(said)
                     case Done():
                         done = event

@@ -31,11 +31,15 @@ _MODES: Final = {
 
 @attrs.frozen(kw_only=True)
 class Draft:
-    """An OML text, what was assumed for it, and what proving it found."""
+    """An OML text, what was assumed for it, and what proving it found.
+
+    ``masked`` says that the text is not the one that was proved: a secret stood in it and was not kept.
+    """
 
     oml: str
     assumptions: tuple[str, ...] = ()
     proof: Proof | None = None
+    masked: bool = False
 
     @property
     def hash(self) -> str:

@@ -18,6 +18,7 @@ from osiris_core.chat.conversation import Memory
 from osiris_core.chat.draft import Draft
 from osiris_core.chat.states import State
 from osiris_core.errors import InvalidInput, RunFailed
+from osiris_core.redaction import MASK
 from osiris_core.run.session import utc_now
 
 if TYPE_CHECKING:
@@ -205,7 +206,12 @@ def _plain(memory: Memory, clean: Callable[[str], str]) -> dict[str, Any]:
 def _plain_draft(draft: Draft | None, clean: Callable[[str], str]) -> dict[str, Any] | None:
     if draft is None:
         return None
-    return {"oml": clean(draft.oml), "assumptions": [clean(one) for one in draft.assumptions]}
+    oml = clean(draft.oml)
+    return {
+        "oml": oml,
+        "assumptions": [clean(one) for one in draft.assumptions],
+        "masked": draft.masked or oml != draft.oml,
+    }
 
 
 def _memory(data: dict[str, Any]) -> Memory:
@@ -226,4 +232,8 @@ def _memory(data: dict[str, Any]) -> Memory:
 
 
 def _draft(data: dict[str, Any] | None) -> Draft | None:
-    return None if data is None else Draft(oml=data["oml"], assumptions=tuple(data["assumptions"]))
+    if data is None:
+        return None
+    # Drafts of before this was noted: a mask in them is taken for one.
+    masked = data.get("masked", MASK in data["oml"])
+    return Draft(oml=data["oml"], assumptions=tuple(data["assumptions"]), masked=masked)

@@ -31,7 +31,12 @@ def show(desk: Desk, argument: str) -> None:
 
 
 def sql(desk: Desk, argument: str) -> None:
-    """The SQL of a step, or of all."""
+    """The SQL of a step, or of all; or the rows that a query gives."""
+    if len(argument.split()) > 1:  # no step's name has a space in it, and no query is without one
+        from osiris_core.cli.terminal_run import answer
+
+        answer(desk, argument)
+        return
     found = sql_of(desk.draft(), desk.session.world.registry)
     if not found:
         raise CannotDo("no step of the pipeline holds SQL")

@@ -190,7 +190,7 @@ chat: $(VENV)/.test ## Talk about the flights example (needs a model: docs/how-t
 
 demo-local: $(VENV)/.test ## The demo's wish to a small model on this machine (1.1 GB are fetched once; minutes).
 	@$(BIN)/python scripts/fetch_model.py >/dev/null
-	@cd examples/flights/conversation && $(CHAT) "$$(head -n 1 lines.txt)" --provider local --run
+	@cd examples/flights/conversation && $(CHAT) "$$(head -n 1 lines.txt)" --provider local --fast --run
 
 record-demo: $(VENV)/.test ## Record the demo's conversation anew, after a change of a prompt.
 	@$(BIN)/python scripts/record_demo.py

@@ -99,7 +99,7 @@ class Approved:
 class Ran:
     """An approved pipeline was run."""
 
-    session: str = described("The record of the run.")
+    run: str = described("The session of the run, which has a record of its own.")
     status: str = described("``succeeded``, ``failed`` or ``interrupted``.")
 
 

@@ -205,7 +205,7 @@ class ChatSession:
         )
         problem = outcome.error.message if outcome.error else None
         self.conversation.finish(Signal.FAILED if outcome.error else Signal.SUCCEEDED, problem)
-        _emit(self._record, events.Ran(session=outcome.session_id, status=outcome.status.value))
+        _emit(self._record, events.Ran(run=outcome.session_id, status=outcome.status.value))
         return outcome
 
     def close(self) -> None:

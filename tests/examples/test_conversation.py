@@ -58,7 +58,7 @@ def test_the_recording_is_of_the_present_prompts():
 def test_a_recording_of_other_prompts_says_how_to_record(copy):
     path = copy / "conversation" / "recording.jsonl"
     kept = path.read_text()
-    path.write_text(kept.replace("kept people waiting", "were late"))
+    path.write_text(kept.replace("How late is each airline", "were late"))
     done = record("--check", root=copy.parents[1])
     assert done.returncode == 1
     assert "`make record-demo` records it anew" in done.stderr

@@ -22,7 +22,7 @@ from osiris_core.chat.providers import guided_for
 from osiris_core.chat.states import Signal, State
 from osiris_core.chat.store import UNKNOWN, Store
 from osiris_core.chat.trying import try_out
-from osiris_core.errors import InvalidInput
+from osiris_core.errors import InvalidInput, OsirisError
 from osiris_core.model.yaml_write import dump
 from osiris_core.run.api import RunOptions, run_manifest
 from osiris_core.run.proving import Prover
@@ -194,15 +194,19 @@ class ChatSession:
         _emit(self._record, events.Approved(oml_sha256=draft.hash, pipeline=draft.name))
         assert draft.proof is not None
         assert draft.proof.manifest is not None
-        outcome = run_manifest(
-            draft.proof.manifest,
-            project=world.loaded.project,
-            registry=world.registry,
-            loaded_settings=world.loaded,
-            environment=world.environment,
-            connections=world.connections,
-            options=RunOptions(redactor=world.redactor, **options),
-        )
+        try:
+            outcome = run_manifest(
+                draft.proof.manifest,
+                project=world.loaded.project,
+                registry=world.registry,
+                loaded_settings=world.loaded,
+                environment=world.environment,
+                connections=world.connections,
+                options=RunOptions(redactor=world.redactor, **options),
+            )
+        except BaseException as error:  # it could not even begin: no outcome says so
+            self.conversation.finish(Signal.FAILED, error.message if isinstance(error, OsirisError) else "stopped")
+            raise
         problem = outcome.error.message if outcome.error else None
         self.conversation.finish(Signal.FAILED if outcome.error else Signal.SUCCEEDED, problem)
         _emit(self._record, events.Ran(run=outcome.session_id, status=outcome.status.value))

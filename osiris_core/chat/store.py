@@ -8,6 +8,7 @@ one is refused.
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -82,6 +83,8 @@ class Store:
         self._clean = clean
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            # What is said is nobody else's business; SQLite gives the files beside it the same mode.
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
             self._db = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None)
         except (OSError, sqlite3.Error) as error:
             raise self._unusable(error) from error
@@ -126,7 +129,12 @@ class Store:
             known = [one.id for one in self.all()[:5]]
             hint = f"the latest are {', '.join(known)}" if known else "there is none yet"
             raise InvalidInput(UNKNOWN, f"there is no conversation '{conversation}'", hint=hint)
-        return _memory(json.loads(row[0]))
+        try:
+            return _memory(json.loads(row[0]))
+        except (ValueError, LookupError, TypeError) as error:
+            raise RunFailed(
+                UNUSABLE, f"what is kept of the conversation '{conversation}' is damaged", hint="begin another one"
+            ) from error
 
     def lines(self, conversation: str) -> tuple[Line, ...]:
         """The transcript, from the beginning."""
@@ -169,10 +177,13 @@ class Store:
             self._db.execute("BEGIN IMMEDIATE")
             yield
             self._db.execute("COMMIT")
-        except sqlite3.Error as error:
+        except BaseException as error:
+            # Ctrl-C, too: in a transaction left open nothing could be kept any more.
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-            raise self._unusable(error) from error
+            if isinstance(error, sqlite3.Error):
+                raise self._unusable(error) from error
+            raise
 
     @contextmanager
     def _reading(self) -> Iterator[None]:

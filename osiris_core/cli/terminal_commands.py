@@ -63,7 +63,8 @@ COMMANDS: Final[dict[str, Command]] = {
 
 def perform(desk: Desk, line: str) -> object:
     """Do what a line that begins with ``/`` says."""
-    name, _, argument = line.removeprefix("/").strip().partition(" ")
+    # Any white space ends the name: a query may begin in the next line.
+    name, argument = [*line.removeprefix("/").split(None, 1), "", ""][:2]
     command = COMMANDS.get(name)
     if command is None:
         hint = did_you_mean(name, COMMANDS)

@@ -10,7 +10,7 @@ import pytest
 from osiris_core.chat import events
 from osiris_core.chat.draft import oml_hash
 from osiris_core.chat.states import Signal, State
-from osiris_core.errors import ConnectionUnusable, InvalidInput, OsirisError
+from osiris_core.errors import ConnectionUnusable, InvalidInput, OsirisError, RunFailed
 from osiris_core.spec.llm import LLMError
 from tests.chat.conftest import PASSWORD, impossible, intent, plan
 from tests.servers.models import Reply, Status
@@ -396,6 +396,49 @@ def test_each_event_of_the_record_has_the_fields_of_its_kind(shop):
         found[line["event"]] = line
     assert set(found) == {events.chat_event_name(one) for one in events.VOCABULARY}, "every kind has occurred"
     assert all(one.metadata["doc"] for kind in events.VOCABULARY for one in attrs.fields(kind))
+
+
+def test_a_run_that_cannot_begin_is_an_error_one_can_go_on_from(shop):
+    shop.server.say(intent(), plan())
+    chat = shop.chat()
+    chat.say("customers by city")
+    logs = shop.path / "logs"
+    logs.rename(shop.path / "kept")  # the conversation's own record is open already
+    logs.write_text("no folder")
+    with pytest.raises(OsirisError):
+        chat.run(chat.draft.hash)
+    assert chat.state is State.ERROR
+    logs.unlink()
+    (shop.path / "kept").rename(logs)
+    chat.conversation.edit(chat.draft.oml)
+    assert chat.run(chat.draft.hash).error is None
+
+
+def test_ctrl_c_while_something_is_kept_leaves_the_store_usable(shop):
+    chat = shop.chat()
+
+    class Pressed(str):
+        """A text at whose redaction Ctrl-C is pressed."""
+
+    kept = chat.store._clean
+    chat.store._clean = lambda text: (
+        (_ for _ in ()).throw(KeyboardInterrupt) if isinstance(text, Pressed) else kept(text)
+    )
+    with pytest.raises(KeyboardInterrupt):
+        chat.store.add(chat.id, "person", Pressed("half"))
+    chat._keep(chat.conversation.memory)
+    chat.store.add(chat.id, "person", "whole")
+    assert [line.text for line in chat.store.lines(chat.id)] == ["whole"]
+
+
+def test_conversations_are_nobody_elses_and_a_damaged_one_is_said(shop):
+    shop.server.say(intent(), plan())
+    chat = shop.chat()
+    chat.say("customers by city")
+    assert {path.stat().st_mode & 0o077 for path in (shop.path / ".osiris").glob("chat.sqlite*")} == {0}
+    chat.store._db.execute("UPDATE conversation SET memory = '{}'")
+    with pytest.raises(RunFailed, match="is damaged"):
+        shop.chat(resume=chat.id)
 
 
 def test_the_record_has_every_move_and_no_text(shop):

@@ -76,6 +76,13 @@ def test_what_is_kept_needs_no_approval(flights, server):
     assert (flights / "mine.yaml").read_text() == (flights / "output" / "cities.yaml").read_text()
 
 
+def test_a_query_may_begin_in_the_line_after_its_command(flights, server):
+    server.say(intent(), plan(CARRIERS))
+    done = piped(flights, "flights per carrier\n/sql\\\nFROM result LIMIT 1\n/save\n")
+    assert done.returncode == 0, done.stderr
+    assert "9E\t1168\n" in done.stdout
+
+
 def test_another_file_is_not_replaced_without_a_yes(flights, server):
     server.say(intent(), plan(CARRIERS))
     (flights / "mine.yaml").write_text("mine")

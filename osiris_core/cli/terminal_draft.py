@@ -148,9 +148,7 @@ def save(desk: Desk, argument: str) -> None:
         path = Path(argument).expanduser().absolute()
         _write(desk, path, draft.oml)
     elif session.file is None or _read(session.file) != draft.oml.encode():
-        raise CannotDo(
-            "the pipeline is kept nowhere as it stands; /validate keeps it, /save FILE writes it all the same"
-        )
+        raise CannotDo("the pipeline is kept nowhere as it stands: /validate keeps it, /save FILE writes it anyway")
     else:
         path = session.file.absolute()
     if session.state is State.APPROVAL:

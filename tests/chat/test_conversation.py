@@ -420,6 +420,8 @@ def test_ctrl_c_while_something_is_kept_leaves_the_store_usable(shop):
     class Pressed(str):
         """A text at whose redaction Ctrl-C is pressed."""
 
+        __slots__ = ()
+
     kept = chat.store._clean
     chat.store._clean = lambda text: (
         (_ for _ in ()).throw(KeyboardInterrupt) if isinstance(text, Pressed) else kept(text)

@@ -38,7 +38,7 @@ SANDBOX := testing_env
 
 .PHONY: help demo servers test test-all test-313 check bench docs dev format lint type-check imports-check dependencies-check \
 	secrets-check generated-check house-check docs-check installs-check pre-commit lock coverage clean \
-	chat chat-pro dump-prompts init validate run-sample
+	chat chat-pro demo-local record-demo dump-prompts init validate run-sample
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,7 +75,7 @@ $(VENV313)/.test: requirements/test.txt $(PROJECTS)
 
 # --- the two commands of the README ---------------------------------------------------------------------------------
 
-demo: $(VENV)/.runtime ## Run the flagship pipeline over real data (needs nothing but Python and a package index).
+demo: $(VENV)/.runtime ## A replayed conversation and a pipeline over real data (needs Python and a package index).
 	@examples/flights/demo $(abspath $(BIN))/osiris
 
 servers: ## Install the database servers and the browser that the tests start, where they are missing (Debian, as root).
@@ -165,7 +165,7 @@ lock: $(VENV)/.dev ## Write the locks anew from the project files.
 clean: ## Remove environments, caches and what runs have left.
 	@rm -rf $(VENV) $(VENV313) $(SANDBOX) site dist build htmlcov .coverage .coverage.* benchmarks/.data
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	@rm -rf examples/*/build examples/*/logs examples/*/output
+	@for made in build logs output .osiris; do rm -rf examples/*/$$made examples/*/conversation/$$made; done
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- trying it out --------------------------------------------------------------------------------------------------
@@ -187,6 +187,13 @@ CHAT := $(abspath $(BIN))/osiris chat
 
 chat: $(VENV)/.test ## Talk about the flights example (needs a model: docs/how-to/chat.md).
 	@cd examples/flights && $(CHAT)
+
+demo-local: $(VENV)/.test ## The demo's wish to a small model on this machine (1.1 GB are fetched once; minutes).
+	@$(BIN)/python scripts/fetch_model.py >/dev/null
+	@cd examples/flights/conversation && $(CHAT) "$$(head -n 1 lines.txt)" --provider local --fast --run
+
+record-demo: $(VENV)/.test ## Record the demo's conversation anew, after a change of a prompt.
+	@$(BIN)/python scripts/record_demo.py
 
 chat-pro: $(VENV)/.test dump-prompts ## The same with the prompts in testing_env/prompts, to be changed at will.
 	@cd examples/flights && $(CHAT) --pro-mode $(abspath $(SANDBOX))/prompts

@@ -7,6 +7,7 @@ from typing import Any, NotRequired, get_origin, get_type_hints, is_typeddict
 import attrs
 
 from generators.markdown import code, prose, table
+from osiris_core.chat import events as chat
 from osiris_core.run import events
 
 SAMPLE = '{"ts": "…Z", "session": "run_…", "seq": 4, "event": "step_started", "step": "delays", …}'
@@ -22,15 +23,16 @@ def page() -> str:
         f"{_names(events.OPEN_TO_DRIVERS)}, and events of its own; the rest is the runtime's to say.",
         "Every line fits [events.schema.json](events.schema.json).",
     ]
-    for kind in events.VOCABULARY:
-        rows = [(code(a.name), code(_type(a)), prose(a.metadata["doc"]), _default(a)) for a in attrs.fields(kind)]
-        parts += [
-            f"## {events.event_name(kind)}",
-            prose(kind.__doc__),
-            table(("field", "type", "", "default"), rows),
-        ]
+    parts += [part for kind in events.VOCABULARY for part in _event(events.event_name(kind), kind)]
     parts += ["## In lists", _shapes()]
+    parts += ["## Of a conversation", prose(chat.__doc__)]
+    parts += [part for kind in chat.VOCABULARY for part in _event(chat.chat_event_name(kind), kind)]
     return "\n\n".join(part.strip() for part in parts)
+
+
+def _event(name: str, kind: type) -> list[str]:
+    rows = [(code(a.name), code(_type(a)), prose(a.metadata["doc"]), _default(a)) for a in attrs.fields(kind)]
+    return [f"## {name}", prose(kind.__doc__), table(("field", "type", "", "default"), rows)]
 
 
 def _names(kinds: frozenset[type]) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from osiris_core.chat import events
 from osiris_core.errors import InvalidInput, OsirisError
 from osiris_core.plugins.containment import contained
 from osiris_core.spec.llm import Done, LLMError, Message, Notice, Request, Text, Timeouts, Usage
@@ -102,7 +103,9 @@ class Spent:
 
 @attrs.frozen(kw_only=True)
 class Limits:
-    """What a call and a conversation may take; ``total`` seconds for a call, ``cost`` US dollars for all of them."""
+    """What a call and a conversation may take; ``total`` seconds for a reply from its first word, ``cost`` US dollars
+    for all of them. How long the first word may take is one of ``timeouts``.
+    """
 
     timeouts: Timeouts = attrs.field(factory=Timeouts)
     total: float = 300.0
@@ -110,8 +113,18 @@ class Limits:
     output_tokens: int = 4096
 
 
-Listener = Callable[[str, "Mapping[str, Any]"], None]
-"""Hears ``llm_request``, ``llm_response``, ``llm_failed`` and ``llm_notice`` with their facts, never a text."""
+Listener = Callable[[object], None]
+"""Hears the events of calls (:mod:`osiris_core.chat.events`), which hold facts, never a text."""
+
+
+@attrs.frozen(kw_only=True)
+class Sent:
+    """What a model was sent last: the messages and the schema of its reply, as they were handed to the provider."""
+
+    purpose: str
+    candidate: str
+    messages: tuple[Message, ...]
+    schema: Mapping[str, Any] | None
 
 
 class Caller:
@@ -123,12 +136,14 @@ class Caller:
         *,
         redactor: Redactor,
         limits: Limits,
-        listen: Listener = lambda _name, _facts: None,
+        listen: Listener = lambda _: None,
         show: Callable[[str], None] = lambda _: None,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
         self.candidates = tuple(candidates)
         self.spent = Spent()
+        self.sent: Sent | None = None
+        """The last that was sent, as long as the process lives; no file holds it."""
         self._redactor = redactor
         self._limits = limits
         self._listen = listen
@@ -200,16 +215,24 @@ class Caller:
                 max_output_tokens=tokens,
                 timeouts=self._limits.timeouts,
             )
-            facts = {"purpose": purpose, "model": candidate.name, "attempt": tried}
-            self._listen("llm_request", facts)
+            facts: dict[str, Any] = {"purpose": purpose, "model": candidate.name, "attempt": tried}
+            self._listen(events.LlmRequest(**facts))
+            self.sent = Sent(
+                purpose=purpose, candidate=candidate.name, messages=request.messages, schema=request.schema
+            )
             try:
                 text, done = self._read(candidate, request)
                 cost = cost_of(done.usage, candidate.price)
                 self.spent.add(done.usage, cost)
                 seconds = round(time.monotonic() - began, 3)
                 self._listen(
-                    "llm_response",
-                    {**facts, "stop": done.stop, **attrs.asdict(done.usage), "cost": cost, "seconds": seconds},
+                    events.LlmResponse(
+                        **facts,
+                        stop=done.stop,
+                        **attrs.asdict(done.usage),
+                        cost=cost,
+                        duration_ms=round(seconds * 1000),
+                    )
                 )
                 if done.stop == "refusal":
                     raise LLMError(REFUSED, f"{candidate.name} refused to answer", hint="say it in other words")
@@ -218,7 +241,7 @@ class Caller:
                     message = f"the reply of {candidate.name} was cut off at {request.max_output_tokens:,} tokens"
                     raise LLMError(SHORT, message, retriable=True)
             except LLMError as error:
-                self._listen("llm_failed", {**facts, "code": error.code, "retriable": error.retriable})
+                self._listen(events.LlmFailed(**facts, code=error.code, retriable=error.retriable))
                 if not error.retriable or tried == _TRIES:
                     raise
                 self._pause(error, tried, candidate)
@@ -249,18 +272,19 @@ class Caller:
     def _collect(self, candidate: Candidate, request: Request) -> tuple[str, Done]:
         pieces: list[str] = []
         done: Done | None = None
-        ends = time.monotonic() + self._limits.total
+        ends: float | None = None
         stream: Any = candidate.provider.stream(request)
         with closing(stream):
             for event in stream:
-                if time.monotonic() > ends:
-                    message = f"{candidate.name} had not finished after {self._limits.total:g} seconds"
+                if ends is not None and time.monotonic() > ends:
+                    message = f"the reply had not ended {self._limits.total:g} seconds after its first word"
                     raise LLMError(LATE, message, retriable=True)
                 match event:
                     case Text(text):
+                        ends = ends or time.monotonic() + self._limits.total
                         pieces.append(text)
                     case Notice(said):
-                        self._listen("llm_notice", {"model": candidate.name, "message": said})
+                        self._listen(events.LlmNotice(model=candidate.name, message=said))
                         self._show(said)
                     case Done():
                         done = event

@@ -19,6 +19,7 @@ from osiris_core.chat.states import WAITING, Signal, State, following
 from osiris_core.diagnostics import Diagnostic
 from osiris_core.display import visible_line
 from osiris_core.errors import Cancelled, InvalidInput, OsirisError
+from osiris_core.redaction import MASK
 from osiris_core.spec.llm import Message
 
 if TYPE_CHECKING:
@@ -29,12 +30,13 @@ if TYPE_CHECKING:
     from osiris_core.chat.describing import Privacy
     from osiris_core.chat.destinations import Destination
     from osiris_core.chat.looking import Looker
-    from osiris_core.chat.proving import Prover
     from osiris_core.chat.templates import Template
+    from osiris_core.run.proving import Prover
 
 NOTHING_KNOWN: Final = "OSR-CHAT-030"
 NOT_PROVED: Final = "OSR-CHAT-031"
 NO_DRAFT: Final = "OSR-CHAT-032"
+MASKED: Final = "OSR-CHAT-034"
 
 _QUESTIONS: Final = 2
 """How often the model may ask before it has to go on with what it knows."""
@@ -137,7 +139,7 @@ class Conversation:
 
     def edit(self, oml: str) -> None:
         """The person wrote another text of the pipeline."""
-        self._set_draft(Draft(oml=oml, assumptions=self.memory.draft.assumptions if self.memory.draft else ()))
+        self._set_draft(self._rewritten(oml, self.memory.draft))
         self._plan = None
         self._go(Signal.EDITED)
 
@@ -145,7 +147,15 @@ class Conversation:
         """Back to the draft before the last change."""
         if self.memory.previous is None:
             raise InvalidInput(NO_DRAFT, "there is no draft before this one")
-        self.edit(self.memory.previous.oml)
+        self._set_draft(self.memory.previous)
+        self._plan = None
+        self._go(Signal.EDITED)
+
+    def _rewritten(self, oml: str, before: Draft | None) -> Draft:
+        """The draft that another text makes of ``before``; what was masked in it is, until no mask is left."""
+        if before is None:
+            return Draft(oml=oml)
+        return Draft(oml=oml, assumptions=before.assumptions, masked=before.masked and MASK in oml)
 
     def approve(self, shown: str) -> Draft:
         """The person approves the text that was ``shown`` (:attr:`Draft.hash`): the one thing that may be run."""
@@ -201,12 +211,7 @@ class Conversation:
             self.memory.goal, self.memory.connections = self._wish(), known
             return Signal.UNDERSTOOD
         labels = [one.label for one in self._helpers.destinations]
-        enums = {"kind": ("pipeline", "other"), "connections": known, "destination": (UNSAID, *labels)}
-        prompt = self._helpers.templates["intent"].render(
-            {"connections": "\n".join(known), "destinations": destinations_text(self._helpers.destinations)}
-        )
-        reply = self._call("intent", [Message(role="system", text=prompt), *self._dialogue()], schema_of(Intent, enums))
-        intent, findings = read_form(Intent, reply)
+        intent, findings = read_form(Intent, self._call(*self._intent_call(known, self.memory.said)))
         if intent is None:
             # Without it the wish itself is the goal: discovery and the plan make of it what they can.
             self._front.progress(f"the model's understanding cannot be read ({findings[0].message}); going on without")
@@ -238,7 +243,7 @@ class Conversation:
 
     def _synthesis(self) -> Signal:
         asked_before = bool(self._wanted)
-        signal = self._planned(self._call(self._form, self._plan_messages(), self._plan_schema()))
+        signal = self._planned(self._call(*self._plan_call()))
         if signal is Signal.PLANNED and self._plan is not None and self._plan.more_tables and not asked_before:
             known = {name for labels in self._known().others.values() for name in labels}
             self._wanted = tuple(name for name in self._plan.more_tables if name in known)
@@ -275,14 +280,25 @@ class Conversation:
 
     def _validate(self) -> Signal:
         if self._plan is not None:
-            lowered = lower(self._plan, self._known(), self._helpers.destinations, wish=self._wish())
+            # What changes a draft is said in half a sentence; what came of both is understood whole.
+            wish = self._wish() if self._base is None else self.memory.goal
+            lowered = lower(self._plan, self._known(), self._helpers.destinations, wish=wish)
             if lowered.oml is None:
                 return self._invalid(lowered.findings)
-            self._set_draft(Draft(oml=lowered.oml, assumptions=self._plan.assumptions))
+            # The model was told of a text with a secret masked, and has copied the mask as if it were the value.
+            told = self._repaired or (self._base is not None and self._base.masked)
+            masked = told and MASK in lowered.oml
+            self._set_draft(Draft(oml=lowered.oml, assumptions=self._plan.assumptions, masked=masked))
         draft = self.memory.draft
         assert draft is not None
+        if draft.masked:
+            raise InvalidInput(
+                MASKED,
+                f"the pipeline held a secret, which is kept nowhere: {MASK} stands in its place, so it is not run",
+                hint=f"/edit it and write the value again where {MASK} stands, or say anew what you want",
+            )
         self._front.progress("checking the pipeline")
-        proof = self._helpers.prover.prove(draft.oml, file=f"{draft.name}.yaml")
+        proof = self._helpers.prover.prove_text(draft.oml, file=f"{draft.name}.yaml")
         self.memory.draft = attrs.evolve(draft, proof=proof)
         if proof.unusable is not None:
             raise proof.unusable
@@ -328,11 +344,53 @@ class Conversation:
 
     # Messages
 
-    def outgoing(self) -> tuple[Message, ...]:
-        """What the next call for a plan would send, as far as it is known."""
-        if self._sources is None:
-            return ()
-        return tuple(self._plan_messages())
+    @property
+    def sources(self) -> Sources | None:
+        """The tables that the model was told of; None when none was looked for yet."""
+        return self._sources
+
+    def all_sources(self) -> Sources:
+        """The tables of all connections, as far as they can be looked at now."""
+        looker = self._helpers.looker
+        return looker.look(looker.readable(), self.memory.goal)
+
+    def outgoing(self, sentence: str) -> tuple[str, Sequence[Message], Mapping[str, Any]] | None:
+        """What the next call would send if the person said ``sentence`` now: its purpose, messages and schema.
+
+        None when that depends on what discovery will find: the first call is for a plan, and no table is known yet.
+        """
+        known = self._helpers.looker.readable()
+        if not self._helpers.fast:
+            return self._intent_call(known, [*self.memory.said, sentence])
+        if self._sources is None or self._sources.others or self.memory.connections != known:
+            return None
+        # What saying it would change, and nothing else: the call is made by the code that makes the genuine one.
+        kept, base, memory = self.memory, self._base, attrs.evolve(self.memory)
+        memory.said = [*kept.said, sentence]
+        memory.goal = sentence
+        try:
+            self.memory, self._base = memory, kept.draft
+            return self._plan_call()
+        finally:
+            self.memory, self._base = kept, base
+
+    def ask_guided(self, *, guided: bool) -> None:
+        """Ask for plans in the small form from now on, or no longer."""
+        self._helpers = attrs.evolve(self._helpers, guided=guided)
+
+    def _intent_call(
+        self, known: Sequence[str], said: Sequence[str]
+    ) -> tuple[str, Sequence[Message], Mapping[str, Any]]:
+        labels = [one.label for one in self._helpers.destinations]
+        enums = {"kind": ("pipeline", "other"), "connections": known, "destination": (UNSAID, *labels)}
+        prompt = self._helpers.templates["intent"].render(
+            {"connections": "\n".join(known), "destinations": destinations_text(self._helpers.destinations)}
+        )
+        dialogue = Message(role="user", text="\n".join(said[-_REMEMBERED:]))
+        return "intent", [Message(role="system", text=prompt), dialogue], schema_of(Intent, enums)
+
+    def _plan_call(self) -> tuple[str, Sequence[Message], Mapping[str, Any]]:
+        return self._form, self._plan_messages(), self._plan_schema()
 
     def _plan_messages(self) -> list[Message]:
         destinations = self._offered()
@@ -379,9 +437,6 @@ class Conversation:
         destinations = self._helpers.destinations
         return likely(self._wish(), destinations) if self._helpers.guided else destinations
 
-    def _dialogue(self) -> list[Message]:
-        return [Message(role="user", text="\n".join(self.memory.said[-_REMEMBERED:]))]
-
     def _call(self, purpose: str, messages: Sequence[Message], schema: Mapping[str, Any]) -> str:
         self._front.progress(
             {"intent": "understanding", "plan": "planning", "guided": "planning"}.get(purpose, purpose)
@@ -396,7 +451,7 @@ class Conversation:
         return self._sources
 
     def _masked(self, text: str) -> str:
-        return self._helpers.prover.clean(text)
+        return self._helpers.prover.redactor.text(text)
 
     def _set_draft(self, draft: Draft) -> None:
         if self.memory.draft is not None and self.memory.draft.oml != draft.oml:

@@ -16,8 +16,8 @@ from osiris_core.model import yaml
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from osiris_core.chat.proving import Proof
     from osiris_core.compile.manifest import ManifestStep
+    from osiris_core.run.proving import Proof
 
 NOT_APPROVED: Final = "OSR-CHAT-020"
 
@@ -31,11 +31,15 @@ _MODES: Final = {
 
 @attrs.frozen(kw_only=True)
 class Draft:
-    """An OML text, what was assumed for it, and what proving it found."""
+    """An OML text, what was assumed for it, and what proving it found.
+
+    ``masked`` says that the text is not the one that was proved: a secret stood in it and was not kept.
+    """
 
     oml: str
     assumptions: tuple[str, ...] = ()
     proof: Proof | None = None
+    masked: bool = False
 
     @property
     def hash(self) -> str:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from osiris_core.chat.calling import Caller, Limits
 from osiris_core.chat.evaluation.runner import Evaluator
-from osiris_core.chat.providers import Providers
+from osiris_core.chat.providers import Providers, guided_for
 from osiris_core.chat.session import ChatSession, Choices
 from osiris_core.chat.templates import load_templates
 from osiris_core.spec.llm import Timeouts
 
-LOCAL = "local"
-"""The provider of models that run in this process, which are small."""
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from contextlib import ExitStack
     from pathlib import Path
 
+    from osiris_core.chat.calling import Listener
     from osiris_core.chat.conversation import Front
     from osiris_core.chat.describing import Privacy
     from osiris_core.chat.evaluation.suite import Suite
@@ -79,13 +77,12 @@ def open_evaluator(
         make_caller=make_caller,
         redactor=world.redactor,
     )
-    return evaluator, make_caller(lambda _name, _facts: None).candidates[0].name
+    return evaluator, make_caller(lambda _: None).candidates[0].name
 
 
 def _guided(providers: Providers, provider: str | None) -> bool:
-    """Whether the first model gets the small form: as the settings say, else when it runs on this machine."""
-    guided = providers.loaded.settings.llm.guided
-    return (provider or providers.first()) == LOCAL if guided is None else guided
+    """Whether the first model gets the small form."""
+    return guided_for(provider or providers.first(), providers.loaded.settings.llm)
 
 
 def _providers(world: World) -> Providers:
@@ -99,7 +96,7 @@ def _caller(
     provider: str | None,
     model: str | None,
     show: Callable[[str], None],
-) -> Callable[[Callable[[str, Mapping[str, Any]], None]], Caller]:
+) -> Callable[[Listener], Caller]:
     providers = _providers(world)
     candidates = providers.chosen(provider, model)
     for one in candidates:
@@ -109,7 +106,7 @@ def _caller(
     timeouts = Timeouts(first=settings.timeout) if _guided(providers, provider) else Timeouts()
     limits = Limits(total=settings.timeout, cost=settings.max_cost, timeouts=timeouts)
 
-    def make(listen: Callable[[str, Mapping[str, Any]], None]) -> Caller:
+    def make(listen: Listener) -> Caller:
         return Caller(candidates, redactor=world.redactor, limits=limits, listen=listen, show=show)
 
     return make

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from osiris_core.plugins.registry import Registry
     from osiris_core.project.environment import Environment
     from osiris_core.project.settings import Loaded
+    from osiris_core.project.settings_model import LLMSettings
     from osiris_core.spec.llm import LLMProvider
 
 NONE_CHOSEN: Final = "OSR-LLM-021"
@@ -34,6 +35,13 @@ DEFECT: Final = "OSR-CHAT-016"
 NO_MODEL: Final = "OSR-LLM-022"
 
 MEMORY: Final = "llm.json"
+LOCAL: Final = "local"
+"""The provider of models that run on this machine, which are small."""
+
+
+def guided_for(provider: str, settings: LLMSettings) -> bool:
+    """Whether a model of ``provider`` gets the small form: as the settings say, else when it runs on this machine."""
+    return provider == LOCAL if settings.guided is None else settings.guided
 
 
 class FileMemory:

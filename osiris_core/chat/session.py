@@ -1,41 +1,49 @@
 """A conversation within a project: assembled, kept on disk, recorded, and able to run what was approved.
 
 The record is a session of the kind ``chat`` (:mod:`osiris_core.run.session`): ``chat.*`` events with their facts, never
-the text of a prompt or reply; the pipeline as an artifact, the same bytes as the file in ``output/``.
+the text of a prompt or reply; the pipeline as an artifact, the same bytes as the file in ``output/`` unless a secret in
+them is masked.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from osiris_core.chat import events
+from osiris_core.chat.asking import pipeline_of
 from osiris_core.chat.components_text import components_text
 from osiris_core.chat.conversation import Conversation, Helpers, Memory
 from osiris_core.chat.destinations import destinations_of
 from osiris_core.chat.looking import Looker
-from osiris_core.chat.proving import Prover
+from osiris_core.chat.providers import guided_for
 from osiris_core.chat.states import Signal, State
 from osiris_core.chat.store import UNKNOWN, Store
-from osiris_core.errors import InvalidInput
-from osiris_core.run.api import RunOptions, connector, run_manifest
-from osiris_core.run.resources import limits_of
+from osiris_core.chat.trying import try_out
+from osiris_core.errors import InvalidInput, OsirisError
+from osiris_core.model.yaml_write import dump
+from osiris_core.run.api import RunOptions, run_manifest
+from osiris_core.run.proving import Prover
 from osiris_core.run.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from osiris_core.chat.calling import Caller
+    from osiris_core.chat.calling import Caller, Candidate, Listener
     from osiris_core.chat.conversation import Front
     from osiris_core.chat.describing import Privacy
     from osiris_core.chat.draft import Draft
     from osiris_core.chat.templates import Template
+    from osiris_core.chat.trying import Tried
     from osiris_core.plugins.registry import Registry
     from osiris_core.project.connections import Connections
     from osiris_core.project.environment import Environment
     from osiris_core.project.settings import Loaded
     from osiris_core.redaction import Redactor
+    from osiris_core.run.executor import Interrupts
     from osiris_core.run.outcome import RunOutcome
 
 KIND: Final = "chat"
@@ -76,7 +84,7 @@ class ChatSession:
         world: World,
         choices: Choices,
         front: Front,
-        make_caller: Callable[[Callable[[str, Mapping[str, Any]], None]], Caller],
+        make_caller: Callable[[Listener], Caller],
     ) -> None:
         self.world = world
         self._choices = choices
@@ -98,7 +106,7 @@ class ChatSession:
             self.store.close()
             raise
         self.id = resumed or self._record.id
-        self.caller = make_caller(lambda name, facts: self._record.emit_named(f"chat.{name}", facts))
+        self.caller = make_caller(lambda event: _emit(self._record, event))
         self.file: Path | None = None
         self.conversation = Conversation(
             self._helpers(),
@@ -107,8 +115,9 @@ class ChatSession:
             keep=self._keep,
         )
         for template in choices.templates.values():
-            self._record.emit_named(
-                "chat.template", {"purpose": template.purpose, "sha256": template.hash, "origin": template.origin}
+            _emit(
+                self._record,
+                events.Template(purpose=template.purpose, sha256=template.hash, origin=template.origin),
             )
 
     def _resumed(self, wanted: str | None) -> str | None:
@@ -119,6 +128,12 @@ class ChatSession:
         if not known:
             raise InvalidInput(UNKNOWN, "there is no conversation to go on with")
         return known[0].id
+
+    def ask_first(self, candidate: Candidate) -> None:
+        """Ask ``candidate`` from now on; in the small form where the settings leave that to the provider."""
+        self.caller.ask_first(candidate)
+        guided = guided_for(candidate.provider_name, self.world.loaded.settings.llm)
+        self.conversation.ask_guided(guided=guided)
 
     @property
     def state(self) -> State:
@@ -136,6 +151,33 @@ class ChatSession:
         self.store.add(self.id, "person", text)
         self.conversation.say(text)
 
+    def question(self, query: str) -> dict[str, Any]:
+        """The pipeline that answers a query of the person's over the draft's steps and all tables that can be found.
+
+        Raises InvalidInput for what is no query, or reads what there is not.
+        """
+        draft = None if self.draft is None or self.draft.masked else self.draft.oml
+        known = self.conversation.sources
+        if known is not None:
+            with suppress(InvalidInput):
+                return pipeline_of(query, draft, known)
+        # Not among those that the wish is about; there may be others behind the connections.
+        return pipeline_of(query, draft, self.conversation.all_sources())
+
+    def answer(self, document: Mapping[str, Any], *, rows: int, seconds: float, interrupts: Interrupts) -> Tried:
+        """The first ``rows`` of what a :meth:`question` asks. Raises InvalidInput for what may not be asked, RunFailed
+        when it fails, after ``seconds`` too.
+        """
+        try:
+            (answer,) = try_out(dump(document), self.world, rows=rows, seconds=seconds, interrupts=interrupts)
+        except InvalidInput as error:
+            # Where it stands in a document that nobody wrote says nothing.
+            first = next((one for one in error.diagnostics if one.is_error), None)
+            if first is None:
+                raise
+            raise InvalidInput(first.code, first.message, hint=first.advice) from error
+        return answer
+
     def resume(self) -> None:
         """Bring a resumed conversation to where it waits for the person: its draft is proved anew."""
         memory = self.conversation.memory
@@ -149,21 +191,25 @@ class ChatSession:
         """
         world = self.world
         draft = self.conversation.approve(shown)
-        self._record.emit_named("chat.approved", {"oml_sha256": draft.hash, "pipeline": draft.name})
+        _emit(self._record, events.Approved(oml_sha256=draft.hash, pipeline=draft.name))
         assert draft.proof is not None
         assert draft.proof.manifest is not None
-        outcome = run_manifest(
-            draft.proof.manifest,
-            project=world.loaded.project,
-            registry=world.registry,
-            loaded_settings=world.loaded,
-            environment=world.environment,
-            connections=world.connections,
-            options=RunOptions(redactor=world.redactor, **options),
-        )
+        try:
+            outcome = run_manifest(
+                draft.proof.manifest,
+                project=world.loaded.project,
+                registry=world.registry,
+                loaded_settings=world.loaded,
+                environment=world.environment,
+                connections=world.connections,
+                options=RunOptions(redactor=world.redactor, **options),
+            )
+        except BaseException as error:  # it could not even begin: no outcome says so
+            self.conversation.finish(Signal.FAILED, error.message if isinstance(error, OsirisError) else "stopped")
+            raise
         problem = outcome.error.message if outcome.error else None
         self.conversation.finish(Signal.FAILED if outcome.error else Signal.SUCCEEDED, problem)
-        self._record.emit_named("chat.ran", {"session": outcome.session_id, "status": outcome.status.value})
+        _emit(self._record, events.Ran(run=outcome.session_id, status=outcome.status.value))
         return outcome
 
     def close(self) -> None:
@@ -202,14 +248,11 @@ class ChatSession:
                 done=self._front.progress,
             ),
             prover=Prover(
+                loaded=world.loaded,
+                environment=world.environment,
                 registry=world.registry,
                 connections=world.connections,
-                connect=connector(world.connections, world.environment, world.registry, world.redactor),
-                settings=world.loaded.settings,
-                limits=limits_of(world.loaded.settings.run),
-                root=project.root,
-                environment=world.environment,
-                clean=world.redactor.text,
+                redactor=world.redactor,
             ),
             templates=choices.templates,
             destinations=destinations_of(world.registry, refs),
@@ -226,7 +269,7 @@ class ChatSession:
         self.store.keep(self.id, memory)
 
     def _save(self, draft: Draft) -> None:
-        """The pipeline's text in ``output/`` and in the record: the same bytes."""
+        """The pipeline's text in ``output/`` and in the record: the same bytes, unless a secret is masked there."""
         data = draft.oml.encode()
         path = self._choices.out or self.world.loaded.project.root / OUTPUT / f"{draft.name}.yaml"
         try:
@@ -236,8 +279,12 @@ class ChatSession:
             shown = self.world.loaded.project.shown(path)
             raise InvalidInput(UNWRITTEN, f"the pipeline cannot be written to {shown}: {error.strerror}") from error
         self.file = path
-        self._record.write_file(f"artifacts/{draft.name}.yaml", data)
-        self._record.emit_named("chat.drafted", {"oml_sha256": draft.hash, "pipeline": draft.name})
+        self._record.write_file(f"artifacts/{draft.name}.yaml", self.world.redactor.text(draft.oml).encode())
+        _emit(self._record, events.Drafted(oml_sha256=draft.hash, pipeline=draft.name))
+
+
+def _emit(record: Session, event: object) -> None:
+    record.emit_named(*events.chat_event_fields(event))
 
 
 class _Kept:
@@ -257,6 +304,5 @@ class _Kept:
         self._front.progress(text)
 
     def moved(self, before: State, signal: Signal, after: State) -> None:
-        facts = {"before": before.value, "signal": signal.value, "after": after.value}
-        self._record.emit_named("chat.state", facts)
+        _emit(self._record, events.State(before=before.value, signal=signal.value, after=after.value))
         self._front.moved(before, signal, after)

@@ -8,6 +8,7 @@ one is refused.
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +19,7 @@ from osiris_core.chat.conversation import Memory
 from osiris_core.chat.draft import Draft
 from osiris_core.chat.states import State
 from osiris_core.errors import InvalidInput, RunFailed
+from osiris_core.redaction import MASK
 from osiris_core.run.session import utc_now
 
 if TYPE_CHECKING:
@@ -81,6 +83,8 @@ class Store:
         self._clean = clean
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            # What is said is nobody else's business; SQLite gives the files beside it the same mode.
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
             self._db = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None)
         except (OSError, sqlite3.Error) as error:
             raise self._unusable(error) from error
@@ -125,7 +129,12 @@ class Store:
             known = [one.id for one in self.all()[:5]]
             hint = f"the latest are {', '.join(known)}" if known else "there is none yet"
             raise InvalidInput(UNKNOWN, f"there is no conversation '{conversation}'", hint=hint)
-        return _memory(json.loads(row[0]))
+        try:
+            return _memory(json.loads(row[0]))
+        except (ValueError, LookupError, TypeError) as error:
+            raise RunFailed(
+                UNUSABLE, f"what is kept of the conversation '{conversation}' is damaged", hint="begin another one"
+            ) from error
 
     def lines(self, conversation: str) -> tuple[Line, ...]:
         """The transcript, from the beginning."""
@@ -168,10 +177,13 @@ class Store:
             self._db.execute("BEGIN IMMEDIATE")
             yield
             self._db.execute("COMMIT")
-        except sqlite3.Error as error:
+        except BaseException as error:
+            # Ctrl-C, too: in a transaction left open nothing could be kept any more.
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-            raise self._unusable(error) from error
+            if isinstance(error, sqlite3.Error):
+                raise self._unusable(error) from error
+            raise
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
@@ -205,7 +217,12 @@ def _plain(memory: Memory, clean: Callable[[str], str]) -> dict[str, Any]:
 def _plain_draft(draft: Draft | None, clean: Callable[[str], str]) -> dict[str, Any] | None:
     if draft is None:
         return None
-    return {"oml": clean(draft.oml), "assumptions": [clean(one) for one in draft.assumptions]}
+    oml = clean(draft.oml)
+    return {
+        "oml": oml,
+        "assumptions": [clean(one) for one in draft.assumptions],
+        "masked": draft.masked or oml != draft.oml,
+    }
 
 
 def _memory(data: dict[str, Any]) -> Memory:
@@ -226,4 +243,8 @@ def _memory(data: dict[str, Any]) -> Memory:
 
 
 def _draft(data: dict[str, Any] | None) -> Draft | None:
-    return None if data is None else Draft(oml=data["oml"], assumptions=tuple(data["assumptions"]))
+    if data is None:
+        return None
+    # Drafts of before this was noted: a mask in them is taken for one.
+    masked = data.get("masked", MASK in data["oml"])
+    return Draft(oml=data["oml"], assumptions=tuple(data["assumptions"]), masked=masked)

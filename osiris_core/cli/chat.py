@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 )
 @click.option("--max-cost", type=click.FloatRange(0, min_open=True), metavar="USD", help="Stop before it costs more.")
 @click.option("--session-id", "--resume", "resume", metavar="ID", help="Go on with an earlier conversation; `last`.")
+@click.option("--echo", is_flag=True, help="Show the lines that come along a pipe, as if they were typed.")
 @json_option
 def chat(
     *,
@@ -65,6 +66,7 @@ def chat(
     pro_mode: Path | None,
     max_cost: float | None,
     resume: str | None,
+    echo: bool,
     as_json: bool,
 ) -> None:
     """Say what you want; a model proposes a pipeline, the program proves it, you approve it.
@@ -106,7 +108,7 @@ def chat(
                     return
                 from osiris_core.cli.terminal import talk
 
-                resume = talk(session, wish, shown, run_it=run_it, yes=yes)
+                resume = talk(session, wish, shown, run_it=run_it, yes=yes, echo=echo)
             if resume is None:
                 return
             wish = None

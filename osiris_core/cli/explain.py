@@ -33,31 +33,26 @@ def explain(*, source: str, profile: str | None, params: tuple[str, ...], as_jso
     masks = redactor()
     with reporting(as_json=as_json, alone=True), printed(masks):
         from osiris_core.project.connections import load_connections
-        from osiris_core.run.api import connector
-        from osiris_core.run.bind import bind
-        from osiris_core.run.resources import limits_of
+        from osiris_core.run.proving import Prover
 
         workspace = open_for(source)
         manifest, registry = manifest_of(workspace, source, profile=profile, params=params)
-        connections = load_connections(workspace.project, registry)
-        bound = bind(
-            manifest,
+        prover = Prover(
+            loaded=workspace.loaded,
+            environment=workspace.environment,
             registry=registry,
-            connect=connector(connections, workspace.environment, registry, masks),
-            limits=limits_of(workspace.settings.run),
-            project_root=workspace.project.root,
-            clean=masks.text,
+            connections=load_connections(workspace.project, registry),
+            redactor=masks,
         )
-        failed = [one for one in bound if one.error is not None]
+        proof = prover.bound(manifest)
+        bound, code = proof.bound, proof.exit_code
         if as_json:
-            print_json({"ok": not failed, "pipeline": manifest.name, "steps": [_data(one) for one in bound]})
+            print_json({"ok": code is ExitCode.OK, "pipeline": manifest.name, "steps": [_data(one) for one in bound]})
         else:
             for one in bound:
                 _show(one)
-        if failed:
-            codes = {one.error.exit_code for one in failed if one.error is not None}
-            unusable = codes == {ExitCode.UNUSABLE}
-            raise click.exceptions.Exit(int(ExitCode.UNUSABLE if unusable else ExitCode.INVALID))
+        if code is not ExitCode.OK:
+            raise click.exceptions.Exit(int(code))
 
 
 def _data(one: BoundStep) -> dict[str, Any]:

@@ -32,13 +32,19 @@ _REPEATED: Final = 6
 
 
 def talk(
-    session: ChatSession, wish: str | None, shown: Printed, *, run_it: bool = False, yes: bool = False
+    session: ChatSession,
+    wish: str | None,
+    shown: Printed,
+    *,
+    run_it: bool = False,
+    yes: bool = False,
+    echo: bool = False,
 ) -> str | None:
     """Talk until the person leaves; the conversation that they want to go on with, if any.
 
-    ``run_it`` asks for approval as soon as a pipeline is ready, ``yes`` gives it.
+    ``run_it`` asks for approval as soon as a pipeline is ready, ``yes`` gives it. ``echo`` shows the lines of a pipe.
     """
-    desk = Desk(session=session, shown=shown, lines=_lines(session, shown))
+    desk = Desk(session=session, shown=shown, lines=_lines(session, shown, echo=echo))
     talking = _Talking(desk, run_it=run_it, yes=yes)
     with desk.closing:
         try:
@@ -157,10 +163,10 @@ class _Talking:
             self._desk.note(f"{needed} is needed: osiris chat --resume {self._session.id}")
 
 
-def _lines(session: ChatSession, shown: Printed) -> Lines:
+def _lines(session: ChatSession, shown: Printed, *, echo: bool) -> Lines:
     stream = standard_output()
     if not is_editable(stream):
-        return PlainLines(stream)
+        return PlainLines(stream, echo=echo)
     from osiris_core.cli.terminal_completion import Names
     from osiris_core.cli.terminal_draft import sql_of
     from osiris_core.cli.terminal_sources import known_connections, known_tables

@@ -41,7 +41,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "connections": Command("", "List the connections.", terminal_sources.connections),
     "tables": Command("[CONNECTION]", "List the tables of a connection, or of all.", terminal_sources.tables),
     "describe": Command("TABLE", "Show a table's columns and what is in them.", terminal_sources.describe),
-    "sql": Command("[STEP]", "Show the SQL of a step, or of all.", terminal_draft.sql),
+    "sql": Command("[STEP | QUERY]", "Show the SQL of a step, or of all; or the rows of a query.", terminal_draft.sql),
     "show": Command("", "Show the pipeline's text.", terminal_draft.show),
     "edit": Command("", "Change the pipeline in $VISUAL or $EDITOR.", terminal_draft.edit),
     "diff": Command("", "Show what changed from the draft before.", terminal_draft.diff),
@@ -53,7 +53,9 @@ COMMANDS: Final[dict[str, Command]] = {
     "cost": Command("", "Show calls, tokens and cost so far.", terminal_talk.cost),
     "model": Command("[PROVIDER:MODEL]", "Show the models, or ask another from now on.", terminal_talk.model),
     "undo": Command("", "Go back to the draft before.", terminal_draft.undo),
-    "privacy": Command("", "Show what the model is told.", terminal_talk.privacy),
+    "privacy": Command(
+        "[SENTENCE | sent]", "Show what the next call would send, or what the last one sent.", terminal_talk.privacy
+    ),
     "resume": Command("[CONVERSATION]", "List earlier conversations, or go on with one.", terminal_talk.resume),
     "quit": Command("", "Leave; the conversation is kept.", terminal_talk.leave),
 }
@@ -61,7 +63,8 @@ COMMANDS: Final[dict[str, Command]] = {
 
 def perform(desk: Desk, line: str) -> object:
     """Do what a line that begins with ``/`` says."""
-    name, _, argument = line.removeprefix("/").strip().partition(" ")
+    # Any white space ends the name: a query may begin in the next line.
+    name, argument = [*line.removeprefix("/").split(None, 1), "", ""][:2]
     command = COMMANDS.get(name)
     if command is None:
         hint = did_you_mean(name, COMMANDS)

@@ -31,7 +31,12 @@ def show(desk: Desk, argument: str) -> None:
 
 
 def sql(desk: Desk, argument: str) -> None:
-    """The SQL of a step, or of all."""
+    """The SQL of a step, or of all; or the rows that a query gives."""
+    if len(argument.split()) > 1:  # no step's name has a space in it, and no query is without one
+        from osiris_core.cli.terminal_run import answer
+
+        answer(desk, argument)
+        return
     found = sql_of(desk.draft(), desk.session.world.registry)
     if not found:
         raise CannotDo("no step of the pipeline holds SQL")
@@ -142,8 +147,8 @@ def save(desk: Desk, argument: str) -> None:
     if argument:
         path = Path(argument).expanduser().absolute()
         _write(desk, path, draft.oml)
-    elif session.file is None or session.file.read_bytes() != draft.oml.encode():
-        raise CannotDo("the pipeline is not proved, so it is kept nowhere yet; /save FILE writes it all the same")
+    elif session.file is None or _read(session.file) != draft.oml.encode():
+        raise CannotDo("the pipeline is kept nowhere as it stands: /validate keeps it, /save FILE writes it anyway")
     else:
         path = session.file.absolute()
     if session.state is State.APPROVAL:
@@ -152,6 +157,14 @@ def save(desk: Desk, argument: str) -> None:
     print_text(f"saved: {shown}")
     if draft.proof is None or not draft.proof.holds:
         desk.note("it is not proved: /validate says what is wrong")
+
+
+def _read(path: Path) -> bytes | None:
+    """What a file holds; None for one that has gone or cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
 
 
 def _write(desk: Desk, path: Path, text: str) -> None:

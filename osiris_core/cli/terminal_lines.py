@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import click
 
+from osiris_core.cli.output import print_text
 from osiris_core.display import visible_line
 
 if TYPE_CHECKING:
@@ -42,11 +43,14 @@ def is_editable(stream: TextIO) -> bool:
 
 
 class PlainLines:
-    r"""Lines of standard input; the prompt is shown only to who sits at a terminal. ``\`` at the end goes on."""
+    r"""Lines of standard input; ``\`` at the end goes on. The prompt is shown to who sits at a terminal; along a pipe
+    it is shown, with the line, when ``echo`` says so.
+    """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, *, echo: bool = False) -> None:
         self._stream = stream
         self.interactive = sys.stdin.isatty()
+        self._echoes = echo and not self.interactive
 
     def sentence(self) -> str:
         """A line, with those it goes on in."""
@@ -70,7 +74,11 @@ class PlainLines:
         data = sys.stdin.buffer.readline()
         if not data:
             raise EOFError
-        return data.decode("utf-8", "backslashreplace").rstrip("\r\n")
+        line = data.decode("utf-8", "backslashreplace").rstrip("\r\n")
+        if self._echoes:
+            # Printed like everything else, so that a secret in it is masked and nothing in it acts.
+            print_text(f"{prompt}{line}")
+        return line
 
 
 class EditedLines:

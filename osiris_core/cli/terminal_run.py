@@ -20,6 +20,8 @@ _ANSWERS: Final = ("yes", "edit", "no")
 _PREVIEWED: Final = 10
 _PREVIEW_SECONDS: Final = 15.0
 _PART: Final = 10_000
+_ANSWERED: Final = 50
+_ANSWER_SECONDS: Final = 60.0
 _TIMED_OUT: Final = "OSR-RUN-008"
 
 
@@ -126,6 +128,29 @@ def preview(desk: Desk, argument: str) -> None:
         print_text(f"{visible_line(one.source)}: {counted(shown, 'row')} of {one.total:,}, {what}; nothing was written")
         headers = [f"{name} {kind}" for name, kind in one.columns]
         print_table(headers, [[_cell(value) for value in row] for row in one.rows])
+
+
+def answer(desk: Desk, query: str) -> None:
+    """The first rows of a query of the person's; nothing is written, and Ctrl-C stops it."""
+    from osiris_core.errors import RunFailed
+    from osiris_core.run.executor import Interrupts
+    from osiris_core.run.signals import handling
+
+    interrupts = Interrupts()
+    document = desk.session.question(query)
+    desk.note("… asking")
+    try:
+        with handling(interrupts.request):
+            found = desk.session.answer(document, rows=_ANSWERED, seconds=_ANSWER_SECONDS, interrupts=interrupts)
+    except RunFailed as error:
+        if error.code != _TIMED_OUT:
+            raise
+        message = f"the query was stopped after {_ANSWER_SECONDS:g} seconds; ask for less, or make a pipeline of it"
+        raise CannotDo(message) from error
+    headers = [f"{name} {kind}" for name, kind in found.columns]
+    print_table(headers, [[_cell(value) for value in row] for row in found.rows])
+    shown = len(found.rows)
+    desk.note(counted(shown, "row") if shown == found.total else f"the first {shown} of {counted(found.total, 'row')}")
 
 
 def _tried(desk: Desk, draft: Draft) -> tuple[tuple[Tried, ...], bool]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import json
+from typing import TYPE_CHECKING, Any, Final
 
 from osiris_core.cli.output import print_table, print_text
 from osiris_core.cli.terminal_desk import CannotDo, Leave
@@ -10,9 +11,14 @@ from osiris_core.diagnostics import did_you_mean
 from osiris_core.display import counted, visible_line
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from osiris_core.cli.terminal_desk import Desk
+    from osiris_core.spec.llm import Message
 
 _LISTED: Final = 10
+_SENT: Final = "sent"
+_ANYTHING: Final = "(what you say)"
 _TITLE: Final = 60
 
 
@@ -39,20 +45,38 @@ def model(desk: Desk, argument: str) -> None:
         provider, _, name = argument.partition(":")
         chosen = providers.candidate(provider, name or None)
         desk.closing.callback(chosen.provider.close)
-    caller.ask_first(chosen)
+    desk.session.ask_first(chosen)
     desk.note(f"{visible_line(chosen.name)} is asked from now on")
 
 
 def privacy(desk: Desk, argument: str) -> None:
-    """What a model is told."""
-    del argument
-    messages = desk.session.conversation.outgoing()
-    if not messages:
-        raise CannotDo("no table has been looked at yet, so no model has been told of any")
-    print_text("The next call for a plan would send this, and nothing else:")
+    """What the next call would send if the person said this, or what the last one has sent."""
+    if argument == _SENT:
+        sent = desk.session.caller.sent
+        if sent is None:
+            raise CannotDo("nothing has been sent since this conversation was opened")
+        print_text(f"Sent last, to {sent.candidate}, for '{sent.purpose}':")
+        _print_call(sent.messages, sent.schema)
+        return
+    call = desk.session.conversation.outgoing(argument or _ANYTHING)
+    if call is None:
+        raise CannotDo("no table has been looked at yet, so what the call for a plan would say of them is not known")
+    purpose, messages, schema = call
+    print_text(f"The next call, for '{purpose}', would send this and nothing else:")
+    _print_call(messages, schema)
+    if not argument:
+        desk.note(
+            f"{_ANYTHING} stands for your sentence: /privacy SENTENCE puts it in; /privacy sent shows the last call"
+        )
+
+
+def _print_call(messages: Sequence[Message], schema: Mapping[str, Any] | None) -> None:
     for one in messages:
         print_text(f"--- {one.role} ---")
         print_text(one.text)
+    if schema is not None:
+        print_text("--- the form of the reply (JSON Schema) ---")
+        print_text(json.dumps(schema, ensure_ascii=False))
 
 
 def resume(desk: Desk, argument: str) -> None:

@@ -149,7 +149,9 @@ class LLMSettings:
     max_cost: float | None = field(
         default=None, exclusive_minimum=0, doc="US dollars that a conversation may cost. Unset: no limit."
     )
-    timeout: float = field(default=300.0, exclusive_minimum=0, doc="Seconds that one call of a model may take.")
+    timeout: float = field(
+        default=300.0, exclusive_minimum=0, doc="Seconds that a reply of a model may take from its first word."
+    )
     guided: bool | None = field(
         default=None,
         doc="Whether a model is asked for one query instead of a whole plan, which small models do better. Unset: for "

@@ -18,6 +18,10 @@ def _field(doc: str, *, default: Any = attrs.NOTHING) -> Any:
     return attrs.field(default=default, metadata={"doc": doc})
 
 
+described: Final = _field
+"""A field of an event with its description, for other vocabularies."""
+
+
 _STEP: Final = "The step's id."
 
 

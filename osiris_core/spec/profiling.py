@@ -38,7 +38,8 @@ class Spelling:
     ``quote`` makes an identifier of a name. ``text`` makes of an expression one that gives its value as text, cut when
     it is long (it is told the column). ``countable`` says whether values of a column can be compared for equality, and
     ``ordered`` whether min and max exist for them. ``ask`` runs a statement and gives its rows; it raises TimeoutError
-    when the deadline passes.
+    when the deadline passes. ``sorts`` is for a server that must see all rows for a few distinct values anyway: it
+    gives the first in order, which are the same ones every time.
     """
 
     quote: Callable[[str], str]
@@ -46,12 +47,18 @@ class Spelling:
     countable: Callable[[ColumnInfo], bool]
     ordered: Callable[[ColumnInfo], bool]
     ask: Callable[[str], Sequence[Sequence[Any]]]
+    sorts: bool = False
 
 
 def duckdb_spelling(ask: Callable[[str], Sequence[Sequence[Any]]]) -> Spelling:
     """The spelling of DuckDB's dialect."""
     return Spelling(
-        quote=quote_identifier, text=_duckdb_text, countable=_duckdb_countable, ordered=_duckdb_ordered, ask=ask
+        quote=quote_identifier,
+        text=_duckdb_text,
+        countable=_duckdb_countable,
+        ordered=_duckdb_ordered,
+        ask=ask,
+        sorts=True,
     )
 
 
@@ -91,11 +98,12 @@ def overlap_sources(
 ) -> Overlap:
     """How many of up to ``values`` different values of ``column`` in ``source`` occur as ``other_column``."""
     mine, theirs = spelling.quote(column), spelling.quote(other_column)
+    order = "ORDER BY 1 " if spelling.sorts else ""
     (row,) = spelling.ask(
         f"SELECT count(*), sum(CASE WHEN EXISTS (SELECT 1 FROM {other} AS osiris_others "  # noqa: S608 - quoted names
         f"WHERE osiris_others.{theirs} = osiris_rows.osiris_value) THEN 1 ELSE 0 END) "
         f"FROM (SELECT DISTINCT {mine} AS osiris_value FROM {source} AS osiris_all WHERE {mine} IS NOT NULL "
-        f"LIMIT {int(values)}) AS osiris_rows"
+        f"{order}LIMIT {int(values)}) AS osiris_rows"
     )
     return Overlap(checked=int(row[0]), found=int(row[1] or 0))
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 
+import attrs
 import pytest
 
+from osiris_core.chat import events
 from osiris_core.chat.draft import oml_hash
 from osiris_core.chat.states import Signal, State
-from osiris_core.errors import ConnectionUnusable, InvalidInput, OsirisError
+from osiris_core.errors import ConnectionUnusable, InvalidInput, OsirisError, RunFailed
 from osiris_core.spec.llm import LLMError
 from tests.chat.conftest import PASSWORD, impossible, intent, plan
 from tests.servers.models import Reply, Status
@@ -325,6 +327,120 @@ def test_it_is_resumed_after_a_crash_in_the_middle(shop):
     shop.server.say(intent(), plan())
     again.say("those by city")
     assert again.state is State.APPROVAL
+
+
+HELD = (
+    "SELECT city, count(*) AS n FROM customers WHERE name <> 'sesame-shut-8' GROUP BY city"  # pragma: allowlist secret
+)
+
+
+def masked_draft(shop):
+    """A conversation resumed whose draft held what is a secret to the redactor, which was not kept."""
+    shop.server.say(intent(), plan(HELD))
+    chat = shop.chat()
+    chat.say("customers by city")
+    shop.redactor.register("sesame-shut-8")  # as when a connection is resolved later on
+    chat.conversation.edit(chat.draft.oml + "# changed\n")
+    assert chat.state is State.APPROVAL
+    chat.close()
+    return chat, shop.chat(resume=chat.id)
+
+
+def test_a_draft_that_held_a_secret_is_resumed_as_one_that_cannot_run(shop):
+    _, again = masked_draft(shop)
+    assert "sesame-shut-8" not in (shop.path / ".osiris" / "chat.sqlite").read_bytes().decode("latin-1")
+    for record in shop.path.glob("logs/chat_*"):
+        for path in record.rglob("*.yaml"):
+            assert "sesame-shut-8" not in path.read_text() or "# changed" not in path.read_text()
+    with pytest.raises(InvalidInput, match="held a secret, which is kept nowhere") as raised:
+        again.resume()
+    assert raised.value.code == "OSR-CHAT-034"
+    assert "/edit" in raised.value.hint
+    assert (again.state, again.draft.masked) == (State.ERROR, True)
+    with pytest.raises(InvalidInput, match="held a secret"):
+        again.conversation.edit(again.draft.oml + "# and so on\n")  # the mask is there still
+    again.conversation.edit(again.draft.oml.replace("***", "Bob"))
+    assert again.state is State.APPROVAL
+    assert again.run(again.draft.hash).error is None
+
+
+def test_a_mask_that_a_model_copied_is_no_value(shop):
+    _, again = masked_draft(shop)
+    with pytest.raises(InvalidInput):
+        again.resume()
+    shop.server.say(intent(), plan(HELD.replace("sesame-shut-8", "***")), plan(HELD.replace("sesame-shut-8", "***")))
+    with pytest.raises(InvalidInput, match="held a secret"):
+        again.say("by name, too")
+    shop.server.say(intent(), plan())
+    again.say("customers by city, whoever they are")
+    assert again.state is State.APPROVAL
+
+
+def test_each_event_of_the_record_has_the_fields_of_its_kind(shop):
+    refusal = Status(
+        400, "response_format of type json_schema is not supported"
+    )  # which the provider has a notice about
+    shop.server.say(refusal, Reply(intent(), fault="cut"), intent(), plan("SELECT nothing FROM customers"), plan())
+    chat = shop.chat()
+    chat.say("customers by city")
+    chat.run(chat.draft.hash)
+    chat.close()
+    found = {}
+    for line in shop.events():
+        kind = {events.chat_event_name(one): one for one in events.VOCABULARY}[line["event"]]
+        fields = [one.name for one in attrs.fields(kind)]
+        assert list(line) == ["ts", "session", "seq", "event", *fields]
+        for one in attrs.fields(kind):
+            allowed = {"str": str, "int": int, "bool": bool, "int | None": int | None, "float | None": float | None}
+            assert isinstance(line[one.name], allowed[one.type]), (line, one.name)
+        found[line["event"]] = line
+    assert set(found) == {events.chat_event_name(one) for one in events.VOCABULARY}, "every kind has occurred"
+    assert all(one.metadata["doc"] for kind in events.VOCABULARY for one in attrs.fields(kind))
+
+
+def test_a_run_that_cannot_begin_is_an_error_one_can_go_on_from(shop):
+    shop.server.say(intent(), plan())
+    chat = shop.chat()
+    chat.say("customers by city")
+    logs = shop.path / "logs"
+    logs.rename(shop.path / "kept")  # the conversation's own record is open already
+    logs.write_text("no folder")
+    with pytest.raises(OsirisError):
+        chat.run(chat.draft.hash)
+    assert chat.state is State.ERROR
+    logs.unlink()
+    (shop.path / "kept").rename(logs)
+    chat.conversation.edit(chat.draft.oml)
+    assert chat.run(chat.draft.hash).error is None
+
+
+def test_ctrl_c_while_something_is_kept_leaves_the_store_usable(shop):
+    chat = shop.chat()
+
+    class Pressed(str):
+        """A text at whose redaction Ctrl-C is pressed."""
+
+        __slots__ = ()
+
+    kept = chat.store._clean
+    chat.store._clean = lambda text: (
+        (_ for _ in ()).throw(KeyboardInterrupt) if isinstance(text, Pressed) else kept(text)
+    )
+    with pytest.raises(KeyboardInterrupt):
+        chat.store.add(chat.id, "person", Pressed("half"))
+    chat._keep(chat.conversation.memory)
+    chat.store.add(chat.id, "person", "whole")
+    assert [line.text for line in chat.store.lines(chat.id)] == ["whole"]
+
+
+def test_conversations_are_nobody_elses_and_a_damaged_one_is_said(shop):
+    shop.server.say(intent(), plan())
+    chat = shop.chat()
+    chat.say("customers by city")
+    assert {path.stat().st_mode & 0o077 for path in (shop.path / ".osiris").glob("chat.sqlite*")} == {0}
+    chat.store._db.execute("UPDATE conversation SET memory = '{}'")
+    with pytest.raises(RunFailed, match="is damaged"):
+        shop.chat(resume=chat.id)
 
 
 def test_the_record_has_every_move_and_no_text(shop):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
+import socket
 import sys
 
 import pexpect
@@ -17,6 +19,7 @@ from tests.servers.models import ModelServer, Reply
 pytestmark = pytest.mark.matrix  # what is typed and sent is the same on every Python
 
 CARRIERS = "SELECT carrier, count(*) AS n FROM flights GROUP BY carrier ORDER BY carrier"
+ENDLESS = "SELECT count(*) AS n FROM flights a, flights b, flights c, flights d WHERE a.flight + b.flight + c.flight = d.flight"
 THREE = "SELECT carrier, count(*) AS n FROM flights GROUP BY carrier ORDER BY n DESC LIMIT 3"
 
 
@@ -129,6 +132,68 @@ def test_ctrl_c_stops_a_call_and_keeps_the_conversation(terminal, server):
     one.ready("ERROR")
     one.enter("flights per carrier")
     one.ready("APPROVAL")
+
+
+def started(folder, step):
+    """Until a run knows the columns of ``step`` and is about to compute its rows."""
+    wanted = f'"event":"step_schema","step":"{step}"'
+    while not any(wanted in path.read_text() for path in folder.glob("logs/run_*/events.jsonl")):
+        os.sched_yield()
+
+
+def test_ctrl_c_stops_a_run_and_keeps_the_conversation(terminal, server, flights):
+    server.say(intent(), plan(ENDLESS))
+    one = terminal("all of it", "--run")
+    one.wait("Run this pipeline")
+    one.enter("yes")
+    started(flights, "result")
+    one.type("\x03")
+    one.wait("interrupted")
+    one.ready("ERROR")
+    assert not (flights / "output" / "result.csv").exists()
+    (record,) = flights.glob("logs/run_*")
+    assert json.loads((record / "status.json").read_text())["status"] == "interrupted"
+    one.enter("/sql result")
+    one.see("flights AS d")
+    one.ready("ERROR")
+    server.say(intent(), plan(THREE))
+    one.enter("only the three largest")
+    one.ready("APPROVAL")
+
+
+def test_ctrl_c_stops_a_query_and_a_preview(terminal, server):
+    server.say(intent(), plan(ENDLESS))
+    one = terminal("all of it")
+    one.ready("APPROVAL")
+    for line, begun in ((f"/sql {ENDLESS}", "asking"), ("/preview", "trying it out")):
+        one.enter(line)
+        one.wait(begun)
+        one.type("\x03")
+        one.wait("interrupted|stopped")
+        one.ready("APPROVAL")
+    one.enter("/quit")
+    assert one.end() == 0
+
+
+@pytest.mark.parametrize("line", ["/tables @mysql.silent", "flights per carrier"])
+def test_ctrl_c_stops_discovery_and_keeps_the_conversation(terminal, server, flights, line):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        (flights / "osiris_connections.yaml").write_text(
+            "connections:\n  filesystem:\n    data: {root: data, writable: false}\n"
+            "  mysql:\n    silent: {host: 127.0.0.1, user: nobody, database: none, "
+            f"port: {silent.getsockname()[1]}}}\n"
+        )
+        server.say(intent(connections=["@mysql.silent"]))
+        one = terminal()
+        one.ready("INIT")
+        one.enter(line)
+        with silent.accept()[0]:
+            one.type("\x03")
+            one.wait("stopped")
+            one.ready("INIT" if line.startswith("/") else "ERROR")
+        server.say(intent(), plan(CARRIERS))
+        one.enter("flights per carrier")
+        one.ready("APPROVAL")
 
 
 def test_how_to_leave(terminal):

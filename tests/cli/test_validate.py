@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import duckdb
 import pytest
 from click.testing import CliRunner
 
@@ -154,3 +155,98 @@ def test_the_terminal_is_not_driven_by_a_document(project):
     done = run("validate", "p.yaml", code=2)
     assert "\x1b" not in done.output
     assert "\u202e" not in done.output
+
+
+BOUND = """\
+oml_version: "0.1.0"
+name: bound
+steps:
+  - {id: read, component: duckdb.extractor, mode: extract, config: {connection: "@duckdb.shop", table: orders}}
+  - id: sums
+    component: duckdb.processor
+    mode: transform
+    needs: [read]
+    config: {query: "SELECT customer, sum(total) AS total FROM read GROUP BY customer"}
+  - {id: store, component: duckdb.writer, mode: write, needs: [sums], config: {table: sums, mode: replace}}
+"""
+
+
+@pytest.fixture
+def shop(project):
+    """A project whose one pipeline reads a table that is there."""
+    (project / "osiris_connections.yaml").write_text(
+        "connections: {duckdb: {default: {path: a.duckdb}, shop: {path: shop.duckdb}}}\n"
+    )
+    with duckdb.connect(str(project / "shop.duckdb")) as connection:
+        connection.execute("CREATE TABLE orders AS SELECT 1 AS customer, 2.5 AS total")
+    (project / "pipelines" / "good.yaml").unlink()
+    path = project / "pipelines" / "bound.yaml"
+    path.write_text(BOUND)
+    return path
+
+
+def bind(*arguments):
+    return CliRunner().invoke(osiris, ["validate", "--bind", *arguments])
+
+
+def test_a_pipeline_is_bound_and_nothing_is_read_or_written(shop):
+    before = (shop.parents[1] / "shop.duckdb").read_bytes()
+    done = bind()
+    assert done.exit_code == 0, done.output
+    assert "valid: pipelines/bound.yaml, 3 of 3 steps bound" in done.stdout
+    assert (shop.parents[1] / "shop.duckdb").read_bytes() == before
+    assert not (shop.parents[1] / "a.duckdb").exists()
+    assert not (shop.parents[1] / "build").exists()
+    (found,) = json.loads(bind("pipelines/bound.yaml", "--json").stdout)["files"]
+    assert [(step["id"], step["bound"]) for step in found["steps"]] == [("read", True), ("sums", True), ("store", True)]
+
+
+def test_without_it_nobody_is_asked(shop):
+    shop.write_text(BOUND.replace("orders", "odrers"))
+    done = CliRunner().invoke(osiris, ["validate"])
+    assert done.exit_code == 0
+    assert "valid: pipelines/bound.yaml\n" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "line", "said"),
+    [
+        ("table: orders", "table: odrers", 4, "odrers"),
+        ("sum(total)", "sum(totl)", 5, "total"),  # what was meant is named
+        ("SELECT customer,", "SELECT customer AS total,", 5, "two columns named 'total'"),
+    ],
+)
+def test_what_does_not_bind_is_found_at_its_step(shop, wrong, right, line, said):
+    shop.write_text(BOUND.replace(wrong, right))
+    done = bind("pipelines/bound.yaml", "--json")
+    assert done.exit_code == 2
+    (found,) = json.loads(done.stdout)["files"]
+    (one,) = found["diagnostics"]
+    assert (one["file"], one["line"]) == ("pipelines/bound.yaml", line)
+    assert said in one["message"]
+    assert bind("pipelines/bound.yaml").exit_code == 2
+
+
+def test_what_is_invalid_is_not_bound(shop):
+    shop.write_text(BOUND.replace("mode: replace", "mode: odd").replace("orders", "odrers"))
+    (found,) = json.loads(bind("pipelines/bound.yaml", "--json").stdout)["files"]
+    assert "steps" not in found
+    assert "odrers" not in str(found["diagnostics"])
+
+
+def test_a_connection_that_does_not_work_is_no_fault_of_the_pipeline(shop):
+    (shop.parents[1] / "shop.duckdb").write_bytes(b"no database")
+    done = bind("pipelines/bound.yaml")
+    assert done.exit_code == 5, done.output
+    assert "not proved: pipelines/bound.yaml" in done.stdout
+    (shop.parent / "other.yaml").write_text(GOOD.replace("SELECT 1 AS x", "SELECT nothing AS x"))
+    assert bind().exit_code == 2, "what can be mended comes first"
+
+
+def test_explain_and_validate_say_the_same(shop):
+    shop.write_text(BOUND.replace("orders", "odrers"))
+    explained = CliRunner().invoke(osiris, ["explain", "pipelines/bound.yaml", "--json"])
+    (found,) = json.loads(bind("pipelines/bound.yaml", "--json").stdout)["files"]
+    errors = [step["error"] for step in json.loads(explained.stdout)["steps"]]
+    assert explained.exit_code == 2
+    assert errors == [step["error"] for step in found["steps"]]

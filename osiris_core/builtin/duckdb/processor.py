@@ -12,6 +12,7 @@ from osiris_core.builtin.duckdb.carriers import Carriage, carriage
 from osiris_core.builtin.duckdb.failures import interrupted, query_failure
 from osiris_core.builtin.duckdb.inputs import Inputs
 from osiris_core.builtin.duckdb.instances import lease
+from osiris_core.builtin.duckdb.interrupting import interruptible
 from osiris_core.builtin.duckdb.statement import Query, Select, parse_select
 from osiris_core.builtin.duckdb.stream import RelationStream, schema_of
 
@@ -83,7 +84,7 @@ class ProcessorDriver:
         leased = lease(ctx, memory_limit=config.memory_limit, threads=config.threads)
         connection, sound = leased.connection, False
         try:
-            with ctx.on_cancel(connection.interrupt):
+            with interruptible(ctx, connection.interrupt):
                 bound, _ = bind(connection, config.query, config.query_params, Inputs(inputs), names=inputs, what=what)
             sound = True
         except Exception as error:

@@ -8,6 +8,7 @@ import nanoarrow
 from arro3.core import RecordBatch, Schema
 
 from osiris_core.builtin.duckdb.failures import interrupted, query_failure
+from osiris_core.builtin.duckdb.interrupting import interruptible
 from osiris_core.run.cstream import export_stream
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class RelationStream:
         ended = False
         try:
             self._ctx.check()
-            with self._ctx.on_cancel(connection.interrupt):
+            with interruptible(self._ctx, connection.interrupt):
                 source = nanoarrow.c_array_stream(_Capsule(result_capsule(self._start())))
                 for array in _arrays(source):
                     batch = RecordBatch.from_arrow(array)

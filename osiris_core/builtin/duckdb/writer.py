@@ -26,6 +26,7 @@ from osiris_core.builtin.duckdb.database import (
 )
 from osiris_core.builtin.duckdb.failures import interrupted, query_failure
 from osiris_core.builtin.duckdb.hardened import trusted_connection
+from osiris_core.builtin.duckdb.interrupting import interruptible
 from osiris_core.builtin.duckdb.load import (
     Identity,
     Load,
@@ -144,7 +145,7 @@ class WriterDriver:
         spooled = write_spool(state.schema, rows.batches(), folder=state.ctx.scratch, name=f"part-{part}")
         cursor = state.connection.cursor()
         try:
-            with state.ctx.on_cancel(cursor.interrupt):
+            with interruptible(state.ctx, cursor.interrupt):
                 cursor.register("osiris_rows", spooled)
                 items = ", ".join(_restored_items(cursor, state.schema))
                 names = ", ".join(quote_identifier(name) for name in state.schema.names)
@@ -198,7 +199,7 @@ class WriterDriver:
                 identity.state.require_unmoved(find_state(connection, identity.state.key) if exists else None)
             if not exists:
                 forget_states(connection, stage.target)
-            with ctx.on_cancel(connection.interrupt):
+            with interruptible(ctx, connection.interrupt):
                 outcome = load.apply(checksum)
                 ctx.failpoint("duckdb.before_commit")
             ctx.check()  # from here on, cancelling comes too late

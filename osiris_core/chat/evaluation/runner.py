@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
@@ -29,9 +29,9 @@ from osiris_core.project.paths import find_project
 from osiris_core.project.settings import load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
-    from osiris_core.chat.calling import Caller
+    from osiris_core.chat.calling import Caller, Listener
     from osiris_core.chat.evaluation.suite import Intent, Suite
     from osiris_core.chat.session import Choices
     from osiris_core.chat.states import Signal
@@ -84,7 +84,7 @@ class Evaluator:
     path: Path
     registry: Registry
     choices: Choices
-    make_caller: Callable[[Callable[[str, Mapping[str, Any]], None]], Caller]
+    make_caller: Callable[[Listener], Caller]
     redactor: Redactor
 
     def run(self, intents: tuple[Intent, ...]) -> Iterator[Verdict]:

@@ -9,17 +9,21 @@ import sys
 import urllib.error
 import urllib.request
 from contextlib import closing
+from pathlib import Path
+from runpy import run_path
 from urllib.parse import urlsplit
 
 import pytest
 
 from osiris_core.spec import llm
+from osiris_llm.local_gguf import kept_model
 
 from .conftest import fails, hear, request
 from .tiny_gguf import write
 
 pytest.importorskip("xllamacpp")
 
+SCRIPT = Path(__file__).parents[3] / "scripts" / "fetch_model.py"
 FORM = {
     "type": "object",
     "properties": {"ready": {"type": "boolean"}, "size": {"enum": ["small", "large"]}},
@@ -124,6 +128,34 @@ def test_it_does_not_outlive_who_started_it(gguf):
         process.kill()
     while _listens(address):
         pass  # the test's own limit ends it
+
+
+def test_without_a_path_it_is_the_model_in_the_cache(make, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(llm.LLMError, match="there is no model in ") as raised:
+        make("local")
+    assert "llm.providers.local.path" in raised.value.hint
+    folder = tmp_path / "osiris" / "models"
+    folder.mkdir(parents=True)
+    write(folder / "small.gguf")
+    made = make("local")
+    assert made.default_model() == "small"
+    assert hear(made, request(schema=FORM)).done.model == "small"
+    write(folder / "other.gguf")
+    with pytest.raises(llm.LLMError, match=r"several models, other\.gguf, small\.gguf,"):
+        make("local")
+
+
+def test_the_script_puts_its_model_where_the_provider_looks(monkeypatch, tmp_path):
+    for place in (str(tmp_path), "relative", ""):
+        monkeypatch.setenv("XDG_CACHE_HOME", place)
+        monkeypatch.setenv("HOME", str(tmp_path / "home"))
+        script = run_path(str(SCRIPT))["cache_folder"]()
+        script.mkdir(parents=True)
+        (script / "one.gguf").touch()
+        assert kept_model() == script / "one.gguf"
+        (script / "one.gguf").unlink()
+        script.rmdir()
 
 
 def test_a_file_that_is_not_there(make, tmp_path):

@@ -11,6 +11,7 @@ from arro3.core import RecordBatchReader, Schema
 
 from osiris_core.builtin.duckdb.config import Processor
 from osiris_core.builtin.duckdb.processor import ProcessorDriver
+from osiris_core.builtin.duckdb.stream import RelationStream
 from osiris_core.errors import Cancelled, DriverError
 
 A = "SELECT range AS i, range % 7 AS k, 'x' || range AS s FROM range(5000)"
@@ -429,3 +430,23 @@ def test_what_failed_or_has_other_limits_or_belongs_to_another_run_is_not_shared
     batches.close()
     list(bench.process("SELECT 1 AS n", ctx=ctx).batches())
     assert len(made) == 5
+
+
+def test_an_interrupt_before_the_query_has_begun_is_not_lost(ctx):
+    """DuckDB forgets it: what is cancelled at that moment is interrupted again."""
+    with duckdb.connect() as connection:
+
+        def start():
+            ctx.cancel()  # the query has not begun
+            return connection.sql(
+                "SELECT count(*) AS n FROM range(1000000000) a, range(1000000000) b WHERE a.range = -b.range"
+            )
+
+        stream = RelationStream(
+            schema=Schema([]), start=start, connection=connection, close=lambda _ended: None, ctx=ctx, what="it"
+        )
+        with pytest.raises(Cancelled):
+            list(stream.batches())
+        # Nothing interrupts what the connection is used for next.
+        assert not ctx.actions
+        assert connection.sql("SELECT count(*) FROM range(50000000)").fetchall() == [(50_000_000,)]

@@ -9,14 +9,14 @@ import attrs
 from osiris_core.api import llm
 from osiris_llm.failure import Said, refused, tool_call, unusable
 from osiris_llm.package import package
-from osiris_llm.route import Route
-from osiris_llm.service import Service
+from osiris_llm.service import bearer_service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from osiris_llm.config import AnthropicConfig
     from osiris_llm.exchange import Exchange
+    from osiris_llm.service import Service
 
 _STOPS: Final[dict[str, Literal["end", "max_tokens", "refusal"]]] = {
     "end_turn": "end",
@@ -29,21 +29,7 @@ _CALLS: Final = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
 
 def provider(config: AnthropicConfig, context: llm.ProviderContext) -> Service:
     """The provider ``anthropic``."""
-    route = Route(
-        provider="anthropic",
-        base_url=config.base_url,
-        key_names=(config.api_key_env,),
-        allow_insecure=config.allow_insecure,
-        variables=context.variables,
-    )
-    return Service(
-        route=route,
-        package="anthropic",
-        speak=events,
-        list_models=models,
-        model=config.model,
-        max_output_tokens=config.max_output_tokens,
-    )
+    return bearer_service("anthropic", config, context, speak=events, list_models=models)
 
 
 def events(exchange: Exchange, request: llm.Request, tokens: int) -> Iterator[llm.Event]:

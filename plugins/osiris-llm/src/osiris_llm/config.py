@@ -116,7 +116,12 @@ class CompatibleConfig:
 class LocalConfig:
     """A model on this machine"""
 
-    path: str = field(doc="The GGUF file of the model, below the current folder or absolute.", pattern=_NAME)
+    path: str | None = field(
+        default=None,
+        doc="The GGUF file of the model, below the current folder or absolute. Unset: the one that lies in "
+        "`$XDG_CACHE_HOME/osiris/models` (`~/.cache` when unset), where `scripts/fetch_model.py` puts it.",
+        pattern=_NAME,
+    )
     n_threads: int = field(
         default=1, minimum=1, maximum=1024, doc="Threads that compute; no more than there are idle processors."
     )

@@ -8,6 +8,7 @@ that nothing could stop it, and what kills it, as a machine without memory for i
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import subprocess
 import sys
@@ -49,7 +50,7 @@ class LocalProvider:
 
     def __init__(self, config: LocalConfig, context: llm.ProviderContext) -> None:
         self._config = config
-        self._path = Path(config.path)
+        self._path = kept_model() if config.path is None else Path(config.path)
         self._name = self._path.stem
         self._variables = {_KEY: secrets.token_hex(16)}
         self._lock = threading.Lock()
@@ -171,6 +172,20 @@ class LocalProvider:
             raise llm.LLMError(llm.LLMCode.LOCAL_MODEL, message) from error
         if found != _MAGIC:
             raise llm.LLMError(llm.LLMCode.LOCAL_MODEL, f"'{self._path}' is no GGUF file")
+
+
+def kept_model() -> Path:
+    """The one model in the user's cache; LLMError when there is none, or several to choose from."""
+    # A relative XDG_CACHE_HOME counts as unset, as its specification says.
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    folder = (base if base.is_absolute() else Path.home() / ".cache") / "osiris" / "models"
+    found = sorted(folder.glob("*.gguf"))
+    if len(found) == 1:
+        return found[0]
+    what = "there is no model" if not found else f"there are several models, {', '.join(one.name for one in found)},"
+    raise llm.LLMError(
+        llm.LLMCode.LOCAL_MODEL, f"{what} in {folder}", hint="name a GGUF file in llm.providers.local.path"
+    )
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

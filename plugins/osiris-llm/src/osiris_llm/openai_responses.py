@@ -8,14 +8,14 @@ from osiris_core.api import llm
 from osiris_llm.chat import models
 from osiris_llm.failure import Said, refused, tool_call, unusable
 from osiris_llm.package import package
-from osiris_llm.route import Route
-from osiris_llm.service import Service
+from osiris_llm.service import bearer_service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from osiris_llm.config import OpenAIConfig
     from osiris_llm.exchange import Exchange
+    from osiris_llm.service import Service
 
 _CUT: Final[dict[str, Literal["max_tokens", "refusal"]]] = {
     "max_output_tokens": "max_tokens",
@@ -27,21 +27,7 @@ _STATUS: Final = {"rate_limit_exceeded": 429, "insufficient_quota": 429, "invali
 
 def provider(config: OpenAIConfig, context: llm.ProviderContext) -> Service:
     """The provider ``openai``."""
-    route = Route(
-        provider="openai",
-        base_url=config.base_url,
-        key_names=(config.api_key_env,),
-        allow_insecure=config.allow_insecure,
-        variables=context.variables,
-    )
-    return Service(
-        route=route,
-        package="openai",
-        speak=events,
-        list_models=models,
-        model=config.model,
-        max_output_tokens=config.max_output_tokens,
-    )
+    return bearer_service("openai", config, context, speak=events, list_models=models)
 
 
 def events(exchange: Exchange, request: llm.Request, tokens: int) -> Iterator[llm.Event]:

@@ -11,12 +11,39 @@ from osiris_llm.catalog import default_of, last_day_of, price_of
 from osiris_llm.checkup import checkup
 from osiris_llm.exchange import asked, exchanged
 from osiris_llm.package import require
+from osiris_llm.route import Route
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from osiris_llm.config import AnthropicConfig, OpenAIConfig
     from osiris_llm.exchange import Exchange
-    from osiris_llm.route import Route
+
+
+def bearer_service(
+    name: str,
+    config: OpenAIConfig | AnthropicConfig,
+    context: llm.ProviderContext,
+    *,
+    speak: Callable[[Exchange, llm.Request, int], Iterator[llm.Event]],
+    list_models: Callable[[Exchange], tuple[str, ...]],
+) -> Service:
+    """A service whose key is the bearer token of one variable, and whose SDK is called like the provider ``name``."""
+    route = Route(
+        provider=name,
+        base_url=config.base_url,
+        key_names=(config.api_key_env,),
+        allow_insecure=config.allow_insecure,
+        variables=context.variables,
+    )
+    return Service(
+        route=route,
+        package=name,
+        speak=speak,
+        list_models=list_models,
+        model=config.model,
+        max_output_tokens=config.max_output_tokens,
+    )
 
 
 @attrs.frozen(kw_only=True)

@@ -18,6 +18,7 @@ _COMMANDS: Final = {
     "tail": ("osiris_core.cli.logs_tail:tail", "What happens in a session, as it happens."),
     "diff": ("osiris_core.cli.logs_diff:diff", "What differs between two runs."),
     "bundle": ("osiris_core.cli.logs_bundle:bundle", "One session as a file to hand on."),
+    "aiop": ("osiris_core.cli.logs_aiop:aiop", "One run packed for a model."),
     "gc": ("osiris_core.cli.logs_gc:gc", "Remove old sessions."),
 }
 

@@ -176,7 +176,7 @@ class AiopSettings:
     dir: str | None = field(
         default=None,
         min_length=1,
-        doc="The folder of packages that are written after runs, below the project or absolute. Unset: the run's record.",
+        doc="The folder of packages that are written after runs, below the project or absolute. Unset: the record.",
     )
 
 

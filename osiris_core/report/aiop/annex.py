@@ -16,7 +16,7 @@ import attrs
 from osiris_core.canonical import digest_bytes
 from osiris_core.errors import RunFailed
 from osiris_core.report.aiop.cleaning import Cleaner
-from osiris_core.report.aiop.evidence import event_line, metric
+from osiris_core.report.aiop.evidence import event_item, metric
 from osiris_core.report.aiop.fitting import encoded
 from osiris_core.report.aiop.names import local_id
 from osiris_core.report.aiop.published import words
@@ -72,7 +72,7 @@ class Annex:
         """Each shard, when it is asked for."""
         session = self._session
         events, metrics, log = session.events, session.metrics, _log_of(session)
-        yield from self._of("events", len(events), lambda n: event_line(n, events[n - 1]))
+        yield from self._of("events", len(events), lambda n: event_item(n, events[n - 1]))
         yield from self._of("metrics", len(metrics), lambda n: metric(n, metrics[n - 1]))
         yield from self._of(
             "log", len(log), lambda n: {"@id": local_id("log", n), "@type": "LogLine", "text": log[n - 1]}

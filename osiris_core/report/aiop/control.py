@@ -1,5 +1,7 @@
-"""The control contract: what may be done next, as data. Each action says what it takes, changes and needs, and why it is
-offered for this run. Commands are lists of arguments; ``{name}`` stands for what ``parameters`` describes.
+"""The control contract: what may be done next, as data.
+
+Each action says what it takes, changes and needs, and why it is offered for this run. Commands are lists of arguments;
+``{name}`` stands for what ``parameters`` describes.
 """
 
 from __future__ import annotations

@@ -84,8 +84,8 @@ def sections_of(session: Session, cap: int) -> dict[str, Section]:
             ]
         ),
         "evidence.steps": whole([_step(step) for step in session.steps]),
-        "evidence.milestones": Section(items=[_event(n, event) for n, event in islice(first, most)], of=len(first)),
-        "evidence.timeline": Section(items=[_event(n, event) for n, event in islice(later, most)], of=len(later)),
+        "evidence.milestones": Section(items=[event_item(n, event) for n, event in islice(first, most)], of=len(first)),
+        "evidence.timeline": Section(items=[event_item(n, event) for n, event in islice(later, most)], of=len(later)),
         "evidence.schemas": whole([_schema(step) for step in session.steps if step.schema is not None]),
         "evidence.metrics": Section(
             items=[metric(n, line) for n, line in enumerate(islice(metrics, most), 1)], of=len(metrics)
@@ -110,9 +110,14 @@ def whole(items: Sequence[Any]) -> Section:
     return Section(items=items, of=len(items))
 
 
-def _events(session: Session) -> tuple[list[tuple[int, Mapping[str, Any]]], list[tuple[int, Mapping[str, Any]]]]:
+_Numbered = list[tuple[int, "Mapping[str, Any]"]]
+
+
+def _events(session: Session) -> tuple[_Numbered, _Numbered]:
     """The events by their place in the record: milestones, and the others with the least telling ones last."""
-    first, later, least = [], [], []
+    first: _Numbered = []
+    later: _Numbered = []
+    least: _Numbered = []
     for n, event in enumerate(session.events, 1):
         name = event.get("event")
         if name in MILESTONES or n == len(session.events):
@@ -122,7 +127,8 @@ def _events(session: Session) -> tuple[list[tuple[int, Mapping[str, Any]]], list
     return first, later + least
 
 
-def _event(n: int, event: Mapping[str, Any]) -> dict[str, Any]:
+def event_item(n: int, event: Mapping[str, Any]) -> dict[str, Any]:
+    """An event as the timeline has it; ``n`` is its place in the record."""
     step = text_of(event, "step")
     return {
         "@id": local_id("event", n),
@@ -146,11 +152,6 @@ def metric(n: int, line: Mapping[str, Any]) -> dict[str, Any]:
         "value": Raw(value) if isinstance(value, int | float) and not isinstance(value, bool) else None,
         "unit": text_of(line, "unit"),
     }
-
-
-def event_line(n: int, event: Mapping[str, Any]) -> dict[str, Any]:
-    """An event as the timeline has it; ``n`` is its place in the record."""
-    return _event(n, event)
 
 
 def _step(step: Step) -> dict[str, Any]:

@@ -55,8 +55,10 @@ _PLACES: Final = {"evidence.milestones": TIMELINE}
 
 @attrs.frozen(kw_only=True)
 class Section:
-    """The items of a section, most important first. ``of`` is how many there are in the record; ``items`` may be only
-    as many of them as could possibly fit. Of a mapping, an item is a pair."""
+    """The items of a section, most important first; of a mapping, pairs.
+
+    ``of`` is how many there are in the record; ``items`` may be only as many of them as could possibly fit.
+    """
 
     items: Sequence[Any]
     of: int
@@ -99,7 +101,7 @@ def fit(
             return Fitted(document=document, cuts=tuple(beside))
     reserve = [_marker(name, kept=section.of, of=section.of, shorter=section.of) for name, section in sections.items()]
     room = cap - len(encoded(_assembled(skeleton, {}, [*beside, *reserve])))
-    taken = {name: _NOTHING for name in ORDER}
+    taken = dict.fromkeys(ORDER, _NOTHING)
     for rest in (False, True):  # first each its share, then whoever comes first what is left
         taken, room = _round(skeleton["evidence"]["run"]["@id"], sections, taken, room, rest=rest)
     cuts = [

@@ -92,11 +92,8 @@ def _delta(run: Item, delta: Delta) -> Iterator[_Told]:
     if delta.head()["first_run"]:
         yield "It is the first run of its pipeline of which there is a record.", [run["@id"]]
     for change in delta.changes:
-        yield (
-            f"Since the run before, {change['what']}{_of(change)} went from {_value(change['before'])} to "
-            f"{_value(change['after'])}.",
-            [change["@id"]],
-        )
+        before, after = _value(change["before"]), _value(change["after"])
+        yield f"Since the run before, {change['what']}{_of(change)}: {before}, now {after}.", [change["@id"]]
 
 
 def _of(item: Item) -> str:

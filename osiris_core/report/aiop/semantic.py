@@ -79,21 +79,21 @@ def _lineage(session: Session, manifest: Manifest) -> Iterator[dict[str, Any]]:
         and (dialect := text_of(event, "dialect")) is not None
     }
     found = lineage_of(manifest, schemas, dialects)
-    for step in sorted(found.steps, key=lambda one: one.step not in found.destinations):
-        rows = step.rows.to_json()
+    for one in sorted(found.steps, key=lambda of: of.step not in found.destinations):
+        rows = one.rows.to_json()
         yield {
-            "@id": local_id("lineage", step.step),
+            "@id": local_id("lineage", one.step),
             "@type": "StepLineage",
-            "step": local_id("step", step.step),
-            "writes": step.step in found.destinations,
-            "unknown": step.unknown,
+            "step": local_id("step", one.step),
+            "writes": one.step in found.destinations,
+            "unknown": one.unknown,
             "rows": Raw(rows),
         }
-        for column in step.columns:
+        for column in one.columns:
             yield {
-                "@id": local_id("column", step.step, column.name),
+                "@id": local_id("column", one.step, column.name),
                 "@type": "ColumnLineage",
-                "step": local_id("step", step.step),
+                "step": local_id("step", one.step),
                 "column": column.name,
                 **{key: Raw(value) for key, value in column.influence.to_json().items()},
             }

@@ -149,21 +149,22 @@ def _taken(items: Sequence[Any], share: int, most: int) -> _Taken:
     """The items that fit: all in the longest form in which they fit into ``share``; else as many as fit into ``most``
     in the shortest.
     """
-    form: list[Any] = []
-    sizes: list[int] = []
     for level in LEVELS:
-        form = [_shortened(item, level) for item in items]
-        sizes = [_size(item) for item in form]
-        if sum(sizes) <= (most if level == LEVELS[-1] else share):
+        last = level == LEVELS[-1]
+        limit = most if last else share
+        form: list[Any] = []
+        used = 0
+        for item in items:
+            shorter = _shortened(item, level)
+            size = _size(shorter)
+            if used + size > limit:
+                break
+            used += size
+            form.append(shorter)
+        if last or len(form) == len(items):
             break
-    count = used = 0
-    for size in sizes:
-        if used + size > most:
-            break
-        used += size
-        count += 1
-    shorter = sum(before != after for before, after in zip(items[:count], form[:count], strict=True))
-    return _Taken(form[:count], used, shorter)
+    changed = sum(before != after for before, after in zip(items, form, strict=False))
+    return _Taken(form, used, changed)
 
 
 def _shortened(item: Any, level: int | None) -> Any:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from osiris_core.cli.logs import folder_option
 from osiris_core.cli.output import json_option, print_document, print_json, print_note, redactor, reporting
 from osiris_core.cli.workspace import open_workspace
 from osiris_core.display import counted
 from osiris_core.errors import ExitCode, InvalidInput, OsirisError
 
 if TYPE_CHECKING:
-    from osiris_core.cli.workspace import Workspace
     from osiris_core.project.settings import Loaded
     from osiris_core.redaction import Redactor
     from osiris_core.report.aiop.export import Made
@@ -32,7 +32,7 @@ _EXCLUDE = "OSR-AIO-003"
 )
 @click.option("--max-core-bytes", type=int, metavar="BYTES", help="What the package is at most long; at least 4096.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The file to write, instead of stdout.")
-@click.option("--logs", "folder", type=click.Path(file_okay=False, path_type=Path), help="The folder of the records.")
+@folder_option
 @json_option
 def aiop(
     *,
@@ -51,6 +51,7 @@ def aiop(
     package is complete but for what its limit did not hold; it says what was cut.
     """
     with reporting(as_json=as_json, alone=True):
+        from osiris_core.cli.logs_bundle import know_secrets
         from osiris_core.report.aiop.export import ANNEX, MARKDOWN, config_of, make
 
         overrides = {"aiop.format": form, "aiop.policy": policy, "aiop.max_core_bytes": max_core_bytes}
@@ -63,7 +64,7 @@ def aiop(
         if as_json and out is None and settings.format == MARKDOWN:
             raise InvalidInput(_EXCLUDE, "a card is no JSON", hint="write it to a file with --out, or leave out --json")
         chosen = _chosen(session, folder or workspace.project.logs)
-        _know_secrets(workspace)
+        know_secrets(workspace, models=chosen.kind == "chat")
         made = make(chosen, config_of(workspace.loaded), form=settings.format, redactor=redactor(), path=out)
         _show(made, chosen, out, as_json=as_json)
         if not made.complete:
@@ -103,22 +104,6 @@ def _chosen(session: str | None, logs: Path) -> Session:
     if found is None:
         raise InvalidInput("OSR-LOG-003", f"there is no session in {logs}")
     return found
-
-
-def _know_secrets(workspace: Workspace) -> None:
-    """Tell the redactor all secrets of the project: they may be others than when the record was made."""
-    from osiris_core.project.connections import load_connections
-    from osiris_core.project.known_secrets import register_secrets
-
-    registry = workspace.registry()
-    missing = register_secrets(
-        load_connections(workspace.project, registry),
-        environment=workspace.environment,
-        registry=registry,
-        redactor=redactor(),
-    )
-    for each in missing:
-        print_note(f"note: not known, so found only by its shape: {each}")
 
 
 def _show(made: Made, session: Session, out: Path | None, *, as_json: bool) -> None:

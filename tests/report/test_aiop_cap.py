@@ -68,19 +68,19 @@ def items_of(document, section):
 def check(session, cap):
     """Everything that is promised of a package of ``session``; returns it."""
     fitted = build(session, Config(max_core_bytes=cap), redactor=Redactor())
-    whole = build(session, Config(max_core_bytes=EVERYTHING), redactor=Redactor())
+    whole = json.loads(build(session, Config(max_core_bytes=EVERYTHING), redactor=Redactor()).data)
     document = json.loads(fitted.data)
     assert len(fitted.data) <= cap
     validator().validate(document)
-    ids = {item["@id"] for name in ORDER for item in items_of(document, name) if isinstance(item, dict)}
+    ids = {item["@id"] for name in ORDER for item in items_of(document, name) if "@id" in item}
     ids.add(document["evidence"]["run"]["@id"])
     for sentence in document["narrative"]["sentences"]:
         assert ids.issuperset(sentence["cites"])
     said = {cut["section"]: cut for cut in document["metadata"]["cuts"]}
-    assert whole.cuts == ()
+    assert whole["metadata"]["complete"] is True
     places = {place_of(name) for name in ORDER}
     for place in places:
-        kept, of = items_of(document, place), items_of(whole.document, place)
+        kept, of = items_of(document, place), items_of(whole, place)
         names = [name for name in ORDER if place_of(name) == place and name in said]
         if kept != of:
             assert names, f"nothing is said of what {place} lacks"

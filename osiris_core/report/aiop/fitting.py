@@ -139,7 +139,7 @@ def _round(
         one = _taken(items, share, had.used + room if name == ERRORS else share)
         room += had.used - one.used
         found[name] = one
-        cited |= {item["@id"] for item in one.items if isinstance(item, dict)}
+        cited |= {item["@id"] for item in one.items if isinstance(item, dict) and "@id" in item}
         if name == ERRORS and len(one.items) < section.of:
             return {**dict.fromkeys(ORDER, _NOTHING), ERRORS: one}, room
     return found, room

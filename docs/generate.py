@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 DOCS: Final = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS))
 
-from generators import adr, cli, components, errors, events, hooks, metrics, settings, types  # noqa: E402
+from generators import adr, aiop, cli, components, errors, events, hooks, metrics, settings, types  # noqa: E402
 from osiris_core.run.schemas import event_schema, metric_schema  # noqa: E402
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ SCHEMAS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
 }
 
 PAGES: Final[dict[str, Callable[[], str]]] = {
+    "reference/aiop.md": aiop.page,
     "reference/cli.md": cli.page,
     "reference/components.md": components.page,
     "reference/errors.md": errors.page,

@@ -20,6 +20,7 @@ _COMMANDS: Final = {
     "html": ("osiris_core.cli.logs_html:html", "One session, or all of them, as a page for a browser."),
     "open": ("osiris_core.cli.logs_open:open_", "The page of one session, in a browser."),
     "bundle": ("osiris_core.cli.logs_bundle:bundle", "One session as a file to hand on."),
+    "aiop": ("osiris_core.cli.logs_aiop:aiop", "One run packed for a model."),
     "gc": ("osiris_core.cli.logs_gc:gc", "Remove old sessions."),
 }
 

@@ -58,7 +58,7 @@ def bundle(
         path = out or Path(f"{record.id}.zip")
         if path.exists() and not force:
             raise InvalidInput(UNWRITABLE, f"'{path}' is there already", hint="name another --out, or give --force")
-        _know_secrets(workspace, models=record.kind == "chat")
+        know_secrets(workspace, models=record.kind == "chat")
         made = write_bundle(
             record, path, redactor=redactor(), artifacts=with_artifacts, max_artifact=max_artifact_mb << 20
         )
@@ -75,7 +75,7 @@ def bundle(
             print_note(f"left out: {one.name}: {one.why}")
 
 
-def _know_secrets(workspace: Workspace, *, models: bool) -> None:
+def know_secrets(workspace: Workspace, *, models: bool) -> None:
     """Tell the redactor all secrets of the project, the keys of ``models`` among them."""
     from osiris_core.project.connections import load_connections
     from osiris_core.project.known_secrets import register_secrets

@@ -53,6 +53,11 @@ def _say_json(document: Any, *, indent: int | None) -> None:
     _say(text.encode("utf-8", "backslashreplace").decode(), stream)  # half a character, as JSON escapes it
 
 
+def print_document(data: bytes) -> None:
+    """A document on stdout as it is, byte for byte: whoever made it has masked it."""
+    _say(data, standard_output(), newline=False)
+
+
 def redactor() -> Redactor:
     """The redactor of the command that runs: everything it prints passes through it."""
     context = click.get_current_context(silent=True)
@@ -67,9 +72,9 @@ def standard_output() -> TextIO:
     return stream or sys.stdout
 
 
-def _say(text: str, stream: TextIO | None) -> None:
+def _say(text: str | bytes, stream: TextIO | None, *, newline: bool = True) -> None:
     try:
-        click.echo(text, file=stream)
+        click.echo(text, file=stream, nl=newline)
     except BrokenPipeError:
         # The reader of our output has gone (``osiris … | head``). Nothing more can be said to it, but what the command
         # does, and its exit status, are what they are.

@@ -90,6 +90,7 @@ def run(
     called = time.monotonic()
     masks = redactor()
     with reporting(as_json=as_json, alone=True), printed(masks) as shown, ExitStack() as stack:
+        from osiris_core.cli.logs_aiop import export_after
         from osiris_core.project.connections import load_connections
         from osiris_core.run.api import RunOptions
         from osiris_core.run.bounds import Bounds, check_bounds
@@ -137,6 +138,7 @@ def run(
         place.collect(prepared, context)
         shown.drain()
         show_outcome(outcome, manifest, workspace.loaded, watched=shown.terminal.isatty(), as_json=as_json)
+        export_after(outcome, workspace.loaded, masks)
         _end(outcome, shown)
 
 

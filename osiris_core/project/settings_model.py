@@ -160,6 +160,33 @@ class LLMSettings:
 
 
 @config
+class AiopSettings:
+    """How runs are packed for models (AIOP)."""
+
+    auto: Literal["never", "failed", "always"] = field(
+        default="never",
+        doc="After which runs of `osiris run` a package is written: `failed` means all that did not succeed.",
+    )
+    format: Literal["json", "md"] = field(
+        default="json", doc="`json` is the whole package (JSON-LD), `md` a card of it (Markdown)."
+    )
+    policy: Literal["core", "annex"] = field(
+        default="core", doc="`annex` writes every event, measurement and log line into files beside the package, too."
+    )
+    max_core_bytes: int = field(
+        default=300_000, minimum=4096, maximum=1 << 30, doc="Bytes that a package has at most; what goes is said."
+    )
+    max_annex_bytes: int = field(
+        default=100 << 20, minimum=4096, maximum=1 << 40, doc="Bytes that all files of an annex have at most."
+    )
+    dir: str | None = field(
+        default=None,
+        min_length=1,
+        doc="The folder of packages that are written after runs, below the project or absolute. Unset: the record.",
+    )
+
+
+@config
 class Settings:
     """Settings of an Osiris project"""
 
@@ -171,3 +198,4 @@ class Settings:
     build: BuildSettings = field(factory=BuildSettings, doc="Where compiled pipelines go.")
     llm: LLMSettings = field(factory=LLMSettings, doc="Which model takes part in a conversation.")
     connections: ConnectionSettings = field(factory=ConnectionSettings, doc="How connections are checked.")
+    aiop: AiopSettings = field(factory=AiopSettings, doc="How runs are packed for models (AIOP).")

@@ -225,25 +225,28 @@ def test_a_query_of_ones_own(flights, server):
     assert not list(flights.glob("logs/run_*"))
 
 
-@pytest.mark.parametrize(
-    ("query", "said"),
-    [
-        ("DELETE FROM flights", "DELETE is not run here: a query reads, and changes nothing"),
-        ("DROP TABLE flights", "DROP is not run here"),
-        ("COPY flights TO 'x.csv'", "COPY is not run here"),
-        ("INSTALL httpfs", "INSTALL is not run here"),
-        ("SELECT 1; DELETE FROM flights", "2 statements were given"),
-        ("SELECT * FROM flighs", "there is no table 'flighs'"),
-        ("SELECT * FROM read_csv('/etc/passwd')", "read_csv"),
-        ("SELECT * FROM '/etc/passwd'", "there is no table '/etc/passwd'"),
-        ("SELECT getenv('HOME') FROM airlines", "getenv"),
-        ("SELECT nme FROM airlines", "name"),
-        ("SELECT FROM WHERE", "the query cannot be read"),
-        ("SELECT '${params.x}' FROM airlines", "'${' refers to nothing here"),
-    ],
-)
-def test_a_query_that_does_more_than_read_is_refused_with_a_reason(flights, query, said):
-    done = piped(flights, f"/sql {query}\n")
+REFUSED = [
+    ("DELETE FROM flights", "DELETE is not run here: a query reads, and changes nothing"),
+    ("DROP TABLE flights", "DROP is not run here"),
+    ("COPY flights TO 'x.csv'", "COPY is not run here"),
+    ("INSTALL httpfs", "INSTALL is not run here"),
+    ("SELECT 1; DELETE FROM flights", "2 statements were given"),
+    ("SELECT * FROM flighs", "there is no table 'flighs'"),
+    ("SELECT * FROM read_csv('/etc/passwd')", "read_csv"),
+    ("SELECT * FROM '/etc/passwd'", "there is no table '/etc/passwd'"),
+    ("SELECT getenv('HOME') FROM airlines", "getenv"),
+    ("SELECT nme FROM airlines", "name"),
+    ("SELECT FROM WHERE", "the query cannot be read"),
+    ("SELECT '${params.x}' FROM airlines", "'${' refers to nothing here"),
+]
+
+
+def test_a_query_that_does_more_than_read_is_refused_with_a_reason(flights):
+    done = piped(flights, "".join(f"/sql {query}\n" for query, _ in REFUSED))
     assert done.returncode in (1, 2), done.stdout + done.stderr
-    assert said in done.stderr
+    errors = done.stderr.split("error[")[1:]
+    assert len(errors) == len(REFUSED), done.stderr
+    for (query, said), error in zip(REFUSED, errors, strict=True):
+        assert said in error, query
+    assert sum(error.startswith("OSR-CHAT-035") for error in errors) >= 6
     assert "Traceback" not in done.stderr

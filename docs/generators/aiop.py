@@ -11,28 +11,37 @@ from osiris_core.report.aiop.package import PRIMER
 from osiris_core.report.aiop.published import context, schema
 from osiris_core.report.aiop.shortening import LEVELS
 
+INTRODUCTION = """\
+# AIOP
+
+The AI Operation Package is one run for a model to read: `osiris logs aiop`
+([how to](../how-to/hand-a-run-to-a-model.md), [why so](../adr/0023-aiop.md)). It is JSON-LD in canonical form: keys
+sorted, no spaces, UTF-8, one line. The JSON Schema (2020-12) and the JSON-LD context are files of the core,
+`osiris_core/report/aiop/schema.json` and `context.json`; this page is made from them.
+[An example](../assets/aiop/flights.json) is the flights example cut to 16,000 bytes.
+
+A model is told:
+"""
+LIMIT = """\
+## What goes first
+
+A package is at most `aiop.max_core_bytes` long, whatever the record holds; {least:,} is the least that can be asked
+for. Sections are filled in this order, each with at most half of the room that is left, then once more with all of it.
+What would not fit is given with texts of {levels} characters, then with its first items. While an error is left out,
+so is everything else.
+"""
+AFTER = """\
+`evidence.milestones` are the events of the timeline that tell how the run went; they stand in `evidence.timeline`. Each
+section of which something is missing has an entry in `metadata.cuts`.
+"""
+
 
 def page() -> str:
     """The page."""
     found = schema()
-    parts = [
-        "# AIOP",
-        "The AI Operation Package is one run for a model to read: `osiris logs aiop` ([how to](../how-to/hand-a-run-to-a-model.md), "
-        "[why so](../adr/0023-aiop.md)). It is JSON-LD in canonical form: keys sorted, no spaces, UTF-8, one line. The JSON Schema "
-        "(2020-12) and the JSON-LD context are files of the core, `osiris_core/report/aiop/schema.json` and `context.json`; this "
-        "page is made from them. [An example](../assets/aiop/flights.json) is the flights example cut to 16,000 bytes.",
-        "A model is told:",
-        "\n".join(f"- {sentence}" for sentence in PRIMER),
-        "## What goes first",
-        f"A package is at most `aiop.max_core_bytes` long, whatever the record holds; {MIN_CAP:,} is the least that can be asked "
-        "for. Sections are filled in this order, each with at most half of the room that is left, then once more with all of it. "
-        f"What would not fit is given with texts of {_levels()} characters, then with its first items. While an error is left out, "
-        "so is everything else.",
-        "\n".join(f"{n}. `{name}`{' (a mapping)' if name in MAPPINGS else ''}" for n, name in enumerate(ORDER, 1)),
-        "`evidence.milestones` are the events of the timeline that tell how the run went; they stand in `evidence.timeline`. Each "
-        "section of which something is missing has an entry in `metadata.cuts`.",
-        "## Layers",
-    ]
+    filled = "\n".join(f"{n}. `{name}`{' (a mapping)' if name in MAPPINGS else ''}" for n, name in enumerate(ORDER, 1))
+    primer = "\n".join(f"- {sentence}" for sentence in PRIMER)
+    parts = [INTRODUCTION, primer, LIMIT.format(least=MIN_CAP, levels=_levels()), filled, AFTER, "## Layers"]
     for name, layer in found["properties"].items():
         if "properties" in layer:
             parts += [f"### {name}", layer.get("description", ""), _fields(layer)]

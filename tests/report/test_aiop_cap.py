@@ -49,7 +49,7 @@ statuses = st.builds(
     st.one_of(values, st.lists(st.fixed_dictionaries({"id": texts, "destination": texts}, optional={"rows": numbers}))),
     st.one_of(values, st.fixed_dictionaries({"code": texts, "message": texts, "hint": texts, "diagnostics": values})),
 )
-repeated = st.builds(lambda items, times: items * times, st.lists(events, max_size=12), st.sampled_from([1, 1, 9, 60]))
+repeated = st.builds(lambda items, times: items * times, st.lists(events, max_size=8), st.sampled_from([1, 1, 20]))
 caps = st.one_of(st.just(MIN_CAP), st.integers(MIN_CAP, 3 * MIN_CAP), st.integers(MIN_CAP, 200_000))
 
 

@@ -253,6 +253,7 @@ COMPILE = (
     ErrorEntry("OSR-CMP-004", "a manifest of another format", "compile the pipeline again with this Osiris"),
     ErrorEntry("OSR-CMP-005", "the build cannot be written", "check permissions and space of the build folder"),
     ErrorEntry("OSR-CMP-006", "the build is stale", "run `osiris compile` and commit the build"),
+    ErrorEntry("OSR-CMP-007", "lossy types change nothing yet", "leave them out, or convert the columns in a query"),
     ErrorEntry("OSR-CMP-010", "something that the manifest pins is missing", "install the plugin it was compiled with"),
     ErrorEntry("OSR-CMP-011", "a component has another major version", "compile again, or install the pinned version"),
     ErrorEntry("OSR-CMP-012", "something pinned takes another config", "compile again, or install the pinned version"),

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 @click.option(
     "--strict-types/--lossy-types",
     default=None,
-    help="Refuse types that a destination cannot hold (the default), or record the loss in the run.",
+    help="Refuse what a destination cannot hold (the default); lossy changes nothing yet, and says so.",
 )
 @json_option
 def compile_(

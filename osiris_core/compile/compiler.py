@@ -6,7 +6,7 @@ folder, at any time.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import attrs
 
@@ -14,6 +14,7 @@ from osiris_core import __version__
 from osiris_core.canonical import digest
 from osiris_core.compile.form import hash_of, step_data, to_data
 from osiris_core.compile.manifest import FORMAT, ConnectionUse, Manifest, ManifestStep, Pin
+from osiris_core.diagnostics import Diagnostic, Severity
 from osiris_core.errors import InvalidInput
 from osiris_core.model.schema import schema_hash
 from osiris_core.oml.validate import Validation, accepted, validate
@@ -21,7 +22,6 @@ from osiris_core.oml.validate import Validation, accepted, validate
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from osiris_core.diagnostics import Diagnostic
     from osiris_core.model.yaml import Document
     from osiris_core.oml.connect import Choice
     from osiris_core.oml.steps import CheckedStep
@@ -39,6 +39,13 @@ class Compiled:
     manifest: Manifest
     validation: Validation
     diagnostics: tuple[Diagnostic, ...]
+
+
+_LOSSY: Final = Diagnostic(
+    code="OSR-CMP-007",
+    message="types.strict is false, and changes nothing yet: every component refuses what it would not keep",
+    severity=Severity.WARNING,
+)
 
 
 def compile_document(
@@ -65,7 +72,8 @@ def compile_document(
         environ=environment,
         require_values=True,
     )
-    shown, go_on = accepted(validation.diagnostics, mode)
+    findings = validation.diagnostics if strict_types else (*validation.diagnostics, _LOSSY)
+    shown, go_on = accepted(findings, mode)
     if not go_on:
         errors = sum(item.is_error for item in shown)
         counted = "1 error" if errors == 1 else f"{errors} errors"

@@ -105,7 +105,8 @@ class TypeSettings:
     """What happens to types that a destination cannot hold."""
 
     strict: bool = field(
-        default=True, doc="Whether a mapping that would lose something is refused; otherwise it is recorded."
+        default=True,
+        doc="Whether a mapping that would lose something is refused. False changes nothing yet, and compile says so.",
     )
 
 

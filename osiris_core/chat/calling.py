@@ -162,7 +162,13 @@ class Caller:
             self._redactor.register(secret)
 
     def call(
-        self, purpose: str, messages: Sequence[Message], *, schema: Mapping[str, Any] | None, schema_name: str
+        self,
+        purpose: str,
+        messages: Sequence[Message],
+        *,
+        schema: Mapping[str, Any] | None,
+        schema_name: str,
+        temperature: float | None = None,
     ) -> Reply:
         """The reply of the first candidate that gives one. Raises the last one's LLMError, or OsirisError for what is
         not sent at all: a secret, or a call beyond ``limits.cost``.
@@ -175,7 +181,7 @@ class Caller:
                     f"{self.candidates[at - 1].name} does not answer ({failure.message}); asking {candidate.name}"
                 )
             try:
-                return self._ask(candidate, purpose, messages, schema, schema_name)
+                return self._ask(candidate, purpose, messages, schema, schema_name, temperature)
             except LLMError as error:
                 failure = error
         assert failure is not None
@@ -200,6 +206,7 @@ class Caller:
         messages: Sequence[Message],
         schema: Mapping[str, Any] | None,
         schema_name: str,
+        temperature: float | None,
     ) -> Reply:
         if self._limits.cost is not None and candidate.price is None:
             message = f"the price of {candidate.name} is not known, so a limit of cost cannot be kept; nothing was sent"
@@ -212,6 +219,7 @@ class Caller:
                 purpose=purpose,
                 schema=schema,
                 schema_name=schema_name,
+                temperature=temperature,
                 max_output_tokens=tokens,
                 timeouts=self._limits.timeouts,
             )

@@ -6,15 +6,17 @@ the person's turn. What happens meanwhile is told through a :class:`Front`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import attrs
 
+from osiris_core.chat.declining import declined
 from osiris_core.chat.describing import BEGIN, END, destinations_text, tables_text
 from osiris_core.chat.draft import Draft
-from osiris_core.chat.forms import RESULT, UNSAID, Guided, Intent, Plan, read_form, schema_of
-from osiris_core.chat.hints import likely, modes_in, path_in
-from osiris_core.chat.lowering import lower, plain_name
+from osiris_core.chat.forms import UNSAID, Intent, Plan, Query, read_form, schema_of
+from osiris_core.chat.guiding import Guide, question
+from osiris_core.chat.lowering import lower
+from osiris_core.chat.sketching import sketch
 from osiris_core.chat.states import WAITING, Signal, State, following
 from osiris_core.diagnostics import Diagnostic
 from osiris_core.display import visible_line
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from osiris_core.chat.calling import Caller
     from osiris_core.chat.catalog import Sources
+    from osiris_core.chat.choosing import Attempt
     from osiris_core.chat.describing import Privacy
     from osiris_core.chat.destinations import Destination
     from osiris_core.chat.looking import Looker
@@ -92,6 +95,8 @@ class Helpers:
     fast: bool = False
     guided: bool = False
     """Whether the model is asked for one query instead of a whole plan, which small models do better."""
+    trial: Callable[[str], tuple[tuple[Any, ...], ...]] = lambda _: ()
+    """The rows that an OML text would write, to choose between a small model's queries; OsirisError when it fails."""
 
 
 class Conversation:
@@ -207,7 +212,11 @@ class Conversation:
                 "there is no connection whose tables could be looked at",
                 hint="put one into osiris_connections.yaml, e.g. `filesystem: {data: {root: data}}`",
             )
-        if self._helpers.fast:
+        if self._helpers.guided and (why := declined(self._wish(), families=self._families())) is not None:
+            self._front.say(why)
+            return Signal.DECLINED
+        if self._helpers.fast or self._helpers.guided:
+            # A small model understands no wish better than the wish itself says it.
             self.memory.goal, self.memory.connections = self._wish(), known
             return Signal.UNDERSTOOD
         labels = [one.label for one in self._helpers.destinations]
@@ -242,6 +251,8 @@ class Conversation:
         return Signal.FOUND
 
     def _synthesis(self) -> Signal:
+        if self._helpers.guided:
+            return self._taken(self._guide().proposal(self._plan_messages()))
         asked_before = bool(self._wanted)
         signal = self._planned(self._call(*self._plan_call()))
         if signal is Signal.PLANNED and self._plan is not None and self._plan.more_tables and not asked_before:
@@ -255,12 +266,7 @@ class Conversation:
     def _planned(self, reply: str) -> Signal:
         """Take a reply for a plan."""
         self._reply = reply
-        plan: Plan | None
-        if self._helpers.guided:
-            guided, findings = read_form(Guided, reply)
-            plan = None if guided is None else self._completed(guided)
-        else:
-            plan, findings = read_form(Plan, reply)
+        plan, findings = read_form(Plan, reply)
         if plan is None:
             self._findings = tuple(findings)
             return Signal.UNUSABLE
@@ -270,13 +276,32 @@ class Conversation:
             return Signal.IMPOSSIBLE
         return Signal.PLANNED
 
-    def _completed(self, guided: Guided) -> Plan:
-        """A small form as a plan; a path that the wish names is taken from there."""
-        chosen = next((one for one in self._offered() if one.label == guided.destination), None)
-        path = None if chosen is None else path_in(self._wish(), chosen)
-        if path is None and chosen is not None and chosen.path_field and not guided.target.endswith(chosen.ending):
-            path = f"output/{plain_name(guided.target) or RESULT}{chosen.ending}"
-        return (guided if path is None else attrs.evolve(cast("Any", guided), target=path)).plan()
+    def _taken(self, attempt: Attempt) -> Signal:
+        """Take what a small model proposes."""
+        self._reply = attempt.reply
+        if attempt.missing:
+            self._front.say(f"That cannot be done: {attempt.missing}")
+            return Signal.IMPOSSIBLE
+        if attempt.plan is None:
+            self._findings = attempt.findings
+            return Signal.UNUSABLE
+        self._plan = attempt.plan
+        return Signal.PLANNED
+
+    def _guide(self) -> Guide:
+        return Guide(
+            wish=self._wish(),
+            sources=self._known(),
+            destinations=self._helpers.destinations,
+            prover=self._helpers.prover,
+            trial=self._helpers.trial,
+            ask=lambda purpose, messages, temperature: self._call(
+                purpose, messages, self._plan_schema(), temperature
+            ),
+        )
+
+    def _families(self) -> tuple[str, ...]:
+        return tuple(one.partition(".")[0].removeprefix("@") for one in self._helpers.looker.refs())
 
     def _validate(self) -> Signal:
         if self._plan is not None:
@@ -328,7 +353,10 @@ class Conversation:
             Message(role="user", text=prompt),
         ]
         self._front.progress("mending the pipeline")
-        signal = self._planned(self._call("repair", messages, self._plan_schema()))
+        if self._helpers.guided:
+            signal = self._taken(self._guide().repair(messages))
+        else:
+            signal = self._planned(self._call("repair", messages, self._plan_schema()))
         if signal is Signal.UNUSABLE:
             raise InvalidInput(
                 NOT_PROVED,
@@ -360,7 +388,7 @@ class Conversation:
         None when that depends on what discovery will find: the first call is for a plan, and no table is known yet.
         """
         known = self._helpers.looker.readable()
-        if not self._helpers.fast:
+        if not self._helpers.fast and not self._helpers.guided:
             return self._intent_call(known, [*self.memory.said, sentence])
         if self._sources is None or self._sources.others or self.memory.connections != known:
             return None
@@ -390,12 +418,23 @@ class Conversation:
         return "intent", [Message(role="system", text=prompt), dialogue], schema_of(Intent, enums)
 
     def _plan_call(self) -> tuple[str, Sequence[Message], Mapping[str, Any]]:
-        return self._form, self._plan_messages(), self._plan_schema()
+        form = "guided" if self._helpers.guided else "plan"
+        return form, self._plan_messages(), self._plan_schema()
 
     def _plan_messages(self) -> list[Message]:
-        destinations = self._offered()
+        if self._helpers.guided:
+            return self._helpers.templates["guided"].messages(
+                {
+                    "tables": sketch(self._known(), self._helpers.privacy),
+                    "question": question(self._question(), self._known(), self._helpers.privacy),
+                    "components": self._helpers.components,
+                    "begin": BEGIN,
+                    "end": END,
+                }
+            )
+        destinations = self._helpers.destinations
         default = next((one for one in destinations if one.label == self.memory.destination), destinations[0])
-        prompt = self._helpers.templates[self._form].render(
+        prompt = self._helpers.templates["plan"].render(
             {
                 "tables": tables_text(self._known(), self._helpers.privacy),
                 "destinations": destinations_text(destinations),
@@ -407,11 +446,6 @@ class Conversation:
             }
         )
         return [Message(role="system", text=prompt), Message(role="user", text=self._question())]
-
-    @property
-    def _form(self) -> str:
-        """Which of the two forms of a plan is filled in; also its prompt's name, and what the call is for."""
-        return "guided" if self._helpers.guided else "plan"
 
     def _question(self) -> str:
         goal, before = self.memory.goal or self._wish(), self.memory.said[:-1][-_REMEMBERED:]
@@ -425,23 +459,21 @@ class Conversation:
         return "\n".join(lines)
 
     def _plan_schema(self) -> dict[str, Any]:
-        destinations = self._offered()
-        modes = sorted({mode for one in destinations for mode in one.modes})
         if self._helpers.guided:
-            modes = list(modes_in(self._wish(), modes))
-        form = Guided if self._helpers.guided else Plan
-        return schema_of(form, {"destination": [one.label for one in destinations], "mode": modes})
-
-    def _offered(self) -> tuple[Destination, ...]:
-        """The destinations that the model may choose from; a small one is shown only those that the wish names."""
+            return schema_of(Query, {})
         destinations = self._helpers.destinations
-        return likely(self._wish(), destinations) if self._helpers.guided else destinations
+        modes = sorted({mode for one in destinations for mode in one.modes})
+        return schema_of(Plan, {"destination": [one.label for one in destinations], "mode": modes})
 
-    def _call(self, purpose: str, messages: Sequence[Message], schema: Mapping[str, Any]) -> str:
+    def _call(
+        self, purpose: str, messages: Sequence[Message], schema: Mapping[str, Any], temperature: float | None = None
+    ) -> str:
         self._front.progress(
             {"intent": "understanding", "plan": "planning", "guided": "planning"}.get(purpose, purpose)
         )
-        return self._helpers.caller.call(purpose, messages, schema=schema, schema_name=purpose).text
+        return self._helpers.caller.call(
+            purpose, messages, schema=schema, schema_name=purpose, temperature=temperature
+        ).text
 
     def _wish(self) -> str:
         return self.memory.said[-1] if self.memory.said else ""

@@ -38,12 +38,12 @@ _PLAIN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 def tables_text(sources: Sources, privacy: Privacy) -> str:
     """The tables: each with its columns, then what refers to what, then the names of those not described."""
     lines = [line for source in sources.described for line in _table(source, privacy)]
-    lines += [_relation(one, sources, connection) for connection, one in sources.relations]
+    lines += [relation_text(one, sources, connection) for connection, one in sources.relations]
     for connection, labels in sources.others.items():
-        some = ", ".join(_name(label) for label in labels[:_MOST_OTHERS])
+        some = ", ".join(name_text(label) for label in labels[:_MOST_OTHERS])
         more = f" and {len(labels) - _MOST_OTHERS} more" if len(labels) > _MOST_OTHERS else ""
         lines.append(f"other tables of {connection}, not described: {some}{more}")
-    return _enclosed(line for line in lines if line)
+    return enclosed(line for line in lines if line)
 
 
 def destinations_text(destinations: Sequence[Destination]) -> str:
@@ -55,7 +55,7 @@ def destinations_text(destinations: Sequence[Destination]) -> str:
     return "\n".join(lines)
 
 
-def _enclosed(lines: Iterator[str]) -> str:
+def enclosed(lines: Iterator[str]) -> str:
     inside = "\n".join(lines).replace(BEGIN, "<DATA").replace(END, "DATA>")
     return f"{BEGIN}\n{inside}\n{END}"
 
@@ -63,8 +63,8 @@ def _enclosed(lines: Iterator[str]) -> str:
 def _table(source: Source, privacy: Privacy) -> Iterator[str]:
     table, profile = source.found.table, source.found.profile
     rows = "" if table.rows is None else f", {table.rows:,} rows"
-    place = f"{table.kind} {_name(table.label)} of {source.connection}{rows}"
-    yield f"table {source.name} ({place}){_comment(table.comment)}"
+    place = f"{table.kind} {name_text(table.label)} of {source.connection}{rows}"
+    yield f"table {source.name} ({place}){comment_text(table.comment)}"
     keys = set(table.primary_key.columns) if table.primary_key else set()
     profiles = {one.name: one for one in profile.columns} if profile else {}
     for column in table.columns:
@@ -72,7 +72,7 @@ def _table(source: Source, privacy: Privacy) -> Iterator[str]:
 
 
 def _column(column: ColumnInfo, profile: ColumnProfile | None, *, is_key: bool, privacy: Privacy) -> str:
-    told = [_name(column.name), visible_line(column.type)[:_LONGEST_NAME]]
+    told = [name_text(column.name), visible_line(column.type)[:_LONGEST_NAME]]
     if is_key:
         told.append("key")
     if profile is not None:
@@ -82,38 +82,38 @@ def _column(column: ColumnInfo, profile: ColumnProfile | None, *, is_key: bool, 
             told.append(f"{profile.distinct:,} distinct")
         if privacy == "standard" and not profile.withheld:
             told += _values(profile)
-    return " ".join(told) + _comment(column.comment)
+    return " ".join(told) + comment_text(column.comment)
 
 
 def _values(profile: ColumnProfile) -> list[str]:
     if profile.top and profile.distinct is not None and profile.distinct <= _FEW_VALUES:
-        return ["values " + ", ".join(_quoted(one.value, _LONGEST_VALUE) for one in profile.top[:_MOST_VALUES])]
+        return ["values " + ", ".join(quoted(one.value, _LONGEST_VALUE) for one in profile.top[:_MOST_VALUES])]
     if profile.minimum is not None and profile.maximum is not None:
-        return [f"from {_quoted(profile.minimum, _LONGEST_VALUE)} to {_quoted(profile.maximum, _LONGEST_VALUE)}"]
+        return [f"from {quoted(profile.minimum, _LONGEST_VALUE)} to {quoted(profile.maximum, _LONGEST_VALUE)}"]
     return []
 
 
-def _relation(one: Relation, sources: Sources, connection: str) -> str:
+def relation_text(one: Relation, sources: Sources, connection: str) -> str:
     own = [source for source in sources.described if source.connection == connection]
     names = {(source.found.table.schema, source.found.table.name): source.name for source in own}
     here, there = names.get((one.schema, one.table)), names.get((one.to_schema, one.to_table))
     if here is None or there is None:
         return ""
-    left = ", ".join(f"{here}.{_name(column)}" for column in one.columns)
-    right = ", ".join(f"{there}.{_name(column)}" for column in one.to_columns)
+    left = ", ".join(f"{here}.{name_text(column)}" for column in one.columns)
+    right = ", ".join(f"{there}.{name_text(column)}" for column in one.to_columns)
     return f"{left} refers to {right}" + ("" if one.confidence >= 1 else f" (probably, {one.confidence:.0%})")
 
 
-def _name(name: str) -> str:
+def name_text(name: str) -> str:
     """An identifier as SQL would write it."""
     shown = visible_line(name)[:_LONGEST_NAME]
     return shown if _PLAIN_NAME.match(shown) else '"' + shown.replace('"', '""') + '"'
 
 
-def _comment(comment: str | None) -> str:
-    return f" -- {_quoted(comment, _LONGEST_COMMENT)}" if comment else ""
+def comment_text(comment: str | None) -> str:
+    return f" -- {quoted(comment, _LONGEST_COMMENT)}" if comment else ""
 
 
-def _quoted(text: str, longest: int) -> str:
+def quoted(text: str, longest: int) -> str:
     shown = visible_line(text)
     return json.dumps(shown if len(shown) <= longest else f"{shown[: longest - 1]}…", ensure_ascii=False)

@@ -8,7 +8,6 @@ provider's strict mode takes (each property required, objects closed, no default
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from osiris_core.diagnostics import Diagnostic
@@ -81,34 +80,17 @@ class Plan:
 
 
 RESULT: Final = "result"
-"""The id of a guided plan's only transform."""
+"""The id of the only transform of a plan that is made of a query."""
 
 
 @config
-class Guided:
-    """A pipeline of one query, as a small model can propose it"""
+class Query:
+    """A small model's answer"""
 
-    possible: Literal["yes", "no"] = field(doc="'no' when the tables do not hold what is asked for.")
-    sql: str = field(doc="One SELECT in DuckDB's dialect over the tables given; empty when it is not possible.")
-    destination: str = field(doc="Where the rows go.")
-    target: str = field(doc="The table's name, or for files the path.")
-    mode: str = field(doc="'upsert' only when the wish says so; else 'replace' or 'append'.")
-    key: tuple[str, ...] = field(doc="For 'upsert' the columns that identify a row; else empty.")
-    remark: str = field(doc="What was assumed, or why it is not possible: one sentence.", max_length=1000)
-
-    def plan(self) -> Plan:
-        """The same as a plan."""
-        possible = self.possible == "yes"
-        name = re.sub(r"\.[A-Za-z0-9]+\Z", "", self.target.rstrip("/").rpartition("/")[2])
-        output = Output(source=RESULT, destination=self.destination, target=self.target, mode=self.mode, key=self.key)
-        return Plan(
-            name=name,
-            transforms=(Transform(id=RESULT, sql=self.sql),) if possible else (),
-            outputs=(output,) if possible else (),
-            assumptions=(self.remark,) if possible and self.remark.strip() else (),
-            more_tables=(),
-            impossible="" if possible else self.remark.strip() or "the tables do not hold that",
-        )
+    missing: str = field(
+        doc="What the wish asks for that no column holds; empty when the tables have it all.", max_length=1000
+    )
+    sql: str = field(doc="One SELECT in DuckDB's dialect over the tables given; empty when something is missing.")
 
 
 def schema_of(cls: type, enums: Mapping[str, Sequence[str]]) -> dict[str, Any]:

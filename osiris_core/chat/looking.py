@@ -47,6 +47,10 @@ class Looker:
         families = {spec.family for spec in self.registry.discoverers()}
         return tuple(entry.ref for entry in self.connections.all() if entry.family in families)
 
+    def refs(self) -> tuple[str, ...]:
+        """All connections of the project."""
+        return tuple(entry.ref for entry in self.connections.all())
+
     def look(self, refs: Iterable[str], wish: str, *, wanted: Sequence[str] = ()) -> Sources:
         """What is behind the connections ``refs`` about ``wish``, and the tables named ``wanted`` in any case.
 

@@ -50,6 +50,9 @@ KIND: Final = "chat"
 OUTPUT: Final = "output"
 LAST: Final = "last"
 """Stands for the latest conversation."""
+_TRIED_ROWS: Final = 2000
+_TRIED_OF_EACH: Final = 1_000_000
+_TRIED_SECONDS: Final = 60.0
 UNWRITTEN: Final = "OSR-CHAT-042"
 
 
@@ -263,7 +266,13 @@ class ChatSession:
             privacy=choices.privacy,
             fast=choices.fast,
             guided=choices.guided,
+            trial=self._trial,
         )
+
+    def _trial(self, oml: str) -> tuple[tuple[Any, ...], ...]:
+        """The first rows of what would be written."""
+        tried = try_out(oml, self.world, rows=_TRIED_ROWS, seconds=_TRIED_SECONDS, of_each_source=_TRIED_OF_EACH)
+        return tuple(row for one in tried for row in one.rows)
 
     def _keep(self, memory: Memory) -> None:
         self.store.keep(self.id, memory)

@@ -6,19 +6,22 @@ What is safe is decided by code, in no prompt; so another text can make the mode
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final, Literal
 
 import attrs
 
 from osiris_core.canonical import digest_bytes
 from osiris_core.diagnostics import did_you_mean
 from osiris_core.errors import InvalidInput
+from osiris_core.spec.llm import Message
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
+_TURN: Final = re.compile(r"^=== (?P<who>person|model)[ \t]*\n", re.MULTILINE)
+"""A line that begins a turn of an example conversation; what stands before the first is the system's."""
+_ROLES: Final[Mapping[str, Literal["user", "assistant"]]] = {"person": "user", "model": "assistant"}
 _PLACEHOLDER: Final = re.compile(r"\{\{(?P<name>[^{}\n]*)\}\}")
 
 
@@ -52,7 +55,14 @@ PURPOSES: Final = (
         },
     ),
     Purpose(name="plan", required=_PLAN, optional=_BESIDES),
-    Purpose(name="guided", required=_PLAN, optional=_BESIDES),
+    Purpose(
+        name="guided",
+        required={
+            "tables": "the tables as CREATE TABLE statements, between the marks",
+            "question": "the wish, and which columns its words mean; last, so that all before it is read once",
+        },
+        optional={name: _BESIDES[name] for name in ("components", "begin", "end")},
+    ),
     Purpose(name="repair", required={"errors": "what is wrong with the plan, a line each"}),
 )
 
@@ -74,7 +84,19 @@ class Template:
 
     def render(self, values: Mapping[str, str]) -> str:
         """The prompt. What a value holds is not looked at for placeholders."""
-        return _PLACEHOLDER.sub(lambda match: values[match["name"].strip()], self.text).strip() + "\n"
+        return _rendered(self.text, values)
+
+    def messages(self, values: Mapping[str, str]) -> list[Message]:
+        """The prompt as messages, one for each turn that the text has; a value begins no turn."""
+        head, *turns = _TURN.split(self.text)
+        made = [Message(role="system", text=_rendered(head, values))]
+        for who, text in zip(turns[::2], turns[1::2], strict=True):
+            made.append(Message(role=_ROLES[who], text=_rendered(text, values)))
+        return made
+
+
+def _rendered(text: str, values: Mapping[str, str]) -> str:
+    return _PLACEHOLDER.sub(lambda match: values[match["name"].strip()], text).strip() + "\n"
 
 
 def load_templates(folder: Path | None = None) -> dict[str, Template]:

@@ -38,7 +38,8 @@ class Request:
 
     ``schema`` is the JSON Schema of the reply, within what every provider's strict mode takes: each object closed, each
     property required, no recursion, no default, no union at the root. None asks for prose. ``purpose`` says what the
-    call is for, in the record and in a replay.
+    call is for, in the record and in a replay. ``temperature`` is how freely the model chooses its words, 0 not at all;
+    None leaves it to the service, and so does a service that takes none.
     """
 
     model: str
@@ -46,6 +47,7 @@ class Request:
     purpose: str
     schema: Mapping[str, Any] | None = None
     schema_name: str = "reply"
+    temperature: float | None = None
     max_output_tokens: int = 4096
     timeouts: Timeouts = attrs.field(factory=Timeouts)
 

@@ -27,6 +27,7 @@ _FENCED: Final = re.compile(r"\s*```[a-zA-Z]*\n(?P<inside>.*?)\n?```\s*\Z", re.D
 _FORM: Final = re.compile(r"response_format|json_schema|json_object", re.IGNORECASE)
 _SCHEMA_FAULT: Final = re.compile(r"invalid schema", re.IGNORECASE)
 _USAGE: Final = re.compile(r"stream_options|include_usage", re.IGNORECASE)
+_TEMPERATURE: Final = re.compile(r"temperature", re.IGNORECASE)
 _TOKENS: Final = re.compile(r"max_completion_tokens|max_tokens", re.IGNORECASE)
 _UNKNOWN: Final = re.compile(r"unsupported|not supported|unrecognized|unknown|extra|instead|permitted", re.IGNORECASE)
 
@@ -38,17 +39,24 @@ class Dialect:
     mode: Mode = "json_schema"
     tokens: TokensParameter = "max_tokens"
     usage: bool = True
+    temperature: bool = True
 
     def __str__(self) -> str:
-        return f"{self.mode} {self.tokens} {'usage' if self.usage else 'no_usage'}"
+        usage, temperature = "usage" if self.usage else "no_usage", "" if self.temperature else " no_temperature"
+        return f"{self.mode} {self.tokens} {usage}{temperature}"
 
     @classmethod
     def remembered(cls, text: str | None) -> Dialect:
         """The dialect that was written as ``text``; the first one to try when it is no dialect."""
-        mode, tokens, usage = [*(text or "").split(" "), "", "", ""][:3]
+        mode, tokens, usage, temperature = [*(text or "").split(" "), "", "", "", ""][:4]
         if mode not in MODES or tokens not in ("max_tokens", "max_completion_tokens"):
             return cls()
-        return cls(mode=mode, tokens=cast("TokensParameter", tokens), usage=usage != "no_usage")
+        return cls(
+            mode=mode,
+            tokens=cast("TokensParameter", tokens),
+            usage=usage != "no_usage",
+            temperature=temperature != "no_temperature",
+        )
 
     def without(self, error: llm.LLMError, request: llm.Request, *, any_mode: bool) -> tuple[Dialect, str] | None:
         """The dialect to try after ``error``, one step away, and what was given up; None when it is not to blame."""
@@ -62,6 +70,8 @@ class Dialect:
             return attrs.evolve(self, mode=lower), f"the server takes no {self.mode}; asking by {lower}"
         if self.usage and _USAGE.search(said):
             return attrs.evolve(self, usage=False), "the server does not count tokens"
+        if self.temperature and request.temperature is not None and _TEMPERATURE.search(said):
+            return attrs.evolve(self, temperature=False), "the server takes no temperature"
         if self.tokens == "max_tokens" and _TOKENS.search(said) and _UNKNOWN.search(said):
             return attrs.evolve(self, tokens="max_completion_tokens"), "the server wants max_completion_tokens"
         return None
@@ -106,6 +116,8 @@ def models(exchange: Exchange) -> tuple[str, ...]:
 def _body(request: llm.Request, dialect: Dialect, tokens: int) -> dict[str, Any]:
     messages = [{"role": one.role, "content": one.text} for one in request.messages]
     body: dict[str, Any] = {"model": request.model, "messages": messages, "stream": True, dialect.tokens: tokens}
+    if request.temperature is not None and dialect.temperature:
+        body["temperature"] = request.temperature
     if dialect.usage:
         body["stream_options"] = {"include_usage": True}
     if request.schema is None:

@@ -1,0 +1,95 @@
+"""What a query refers to that is not there: names that nothing has, and values beyond all that a column holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from osiris_core.chat.catalog import Sources
+    from osiris_core.spec.catalog import ColumnProfile
+
+DIALECT: Final = "duckdb"
+
+
+def parsed(sql: str, dialect: str = DIALECT) -> exp.Expression | None:
+    """The tree of a query; None when it is none in ``dialect``."""
+    try:
+        tree = sqlglot.parse_one(sql, dialect=dialect)
+    except (SqlglotError, RecursionError):
+        return None
+    return tree if isinstance(tree, exp.Query) else None
+
+
+def strangers(sql: str, sources: Sources) -> frozenset[str]:
+    """The names in a query that no table, column, alias or query in it has."""
+    tree = parsed(sql)
+    return frozenset() if tree is None else strange_names(tree, sources)
+
+
+def strange_names(tree: exp.Expression, sources: Sources) -> frozenset[str]:
+    known = {name.lower() for source in sources.described for name in (source.name, *source.columns)}
+    known |= {one.alias.lower() for one in tree.find_all(exp.Alias, exp.CTE, exp.TableAlias, exp.Table, exp.Subquery)}
+    known |= {one.name.lower() for alias in tree.find_all(exp.TableAlias) for one in alias.columns}
+    return frozenset(
+        one.name.lower()
+        for one in tree.find_all(exp.Column, exp.Table)
+        if not isinstance(one.this, exp.Star) and one.name and one.name.lower() not in known
+    )
+
+
+def beyond(sql: str, sources: Sources) -> str | None:
+    """Which column a query looks for values in that lie beyond all of it, in a sentence; None when there is none.
+
+    Only where the whole column was looked at, and nothing that the column may hold is looked for beside.
+    """
+    tree = parsed(sql)
+    looked: dict[tuple[str, str, str], list[bool]] = {}
+    for one in tree.find_all(exp.EQ, exp.In) if tree is not None else ():
+        column, values = one.this, list(_numbers(one))
+        of_year = isinstance(column, exp.Year | exp.Extract)
+        column = column.find(exp.Column) if of_year else column
+        if not isinstance(column, exp.Column) or not values:
+            continue
+        for table, profile in _profiles(tree, column, sources):
+            ends = _ends(profile, of_year=of_year)
+            if ends is not None:
+                said = f"'{profile.name}' of {table} is", f"{ends[0]:g}", f"{ends[1]:g}"
+                looked.setdefault(said, []).extend(not ends[0] <= value <= ends[1] for value in values)
+    for (what, least, greatest), outside in looked.items():
+        if all(outside):
+            return f"{what} {least} in all rows" if least == greatest else f"{what} from {least} to {greatest}"
+    return None
+
+
+def _numbers(one: exp.EQ | exp.In) -> Iterator[float]:
+    """The numbers that something is compared with; nothing when it is compared with something else as well."""
+    others = one.expressions if isinstance(one, exp.In) else [one.expression]
+    if others and all(isinstance(other, exp.Literal) and not other.is_string for other in others):
+        yield from (float(other.name) for other in others)
+
+
+def _profiles(tree: exp.Expression, column: exp.Column, sources: Sources) -> Iterator[tuple[str, ColumnProfile]]:
+    """The profiles of what the column may be, of tables that were looked at whole."""
+    for table in tree.find_all(exp.Table):
+        source = sources.get(table.name)
+        if source is None or (column.table and column.table.lower() != table.alias_or_name.lower()):
+            continue
+        profile = source.found.profile
+        if profile is not None and profile.basis == "full":
+            yield from ((source.name, one) for one in profile.columns if one.name.lower() == column.name.lower())
+
+
+def _ends(profile: ColumnProfile, *, of_year: bool) -> tuple[float, float] | None:
+    if profile.withheld or profile.minimum is None or profile.maximum is None:
+        return None
+    least, greatest = (one[:4] if of_year else one for one in (profile.minimum, profile.maximum))
+    try:
+        return float(least), float(greatest)
+    except ValueError:
+        return None

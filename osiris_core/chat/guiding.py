@@ -1,0 +1,115 @@
+"""A small model's part: it is asked for queries and nothing else; the rest is made of the wish's words.
+
+Several queries are asked for, the first the likeliest, the others freer. Each is mended where that needs no model, made
+a plan, proved and tried on the data; the one that most agree with is proposed (:mod:`osiris_core.chat.choosing`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from osiris_core.chat.choosing import Attempt, best, settled
+from osiris_core.chat.deriving import plan_of
+from osiris_core.chat.forms import Query, read_form
+from osiris_core.chat.grounding import beyond, strangers
+from osiris_core.chat.linking import links
+from osiris_core.chat.lowering import lower
+from osiris_core.chat.mending import mend
+from osiris_core.display import visible_line
+from osiris_core.errors import OsirisError
+from osiris_core.spec.llm import Message
+
+if TYPE_CHECKING:
+    from osiris_core.chat.catalog import Sources
+    from osiris_core.chat.describing import Privacy
+    from osiris_core.chat.destinations import Destination
+    from osiris_core.run.proving import Prover
+
+_MOST: Final = 3
+"""So many queries are asked for, unless fewer agree."""
+_FREELY: Final = 0.7
+_SHORT: Final = 4
+"""A part of a name that is shorter is no word of the wish."""
+_WORD: Final = re.compile(r"[^\W\d_]+")
+
+Ask = Callable[[str, Sequence[Message], float], str]
+"""Asks for a purpose, with messages, at a temperature."""
+
+
+def question(said: str, sources: Sources, privacy: Privacy) -> str:
+    """What the model is asked: the wish, and which columns its words mean."""
+    meant = [
+        f"{one.said} = {one.table}.{one.column}" + ("" if one.value is None else f" {_literal(one.value)}")
+        for one in links(said, sources)
+        if privacy == "standard" or one.value is None
+    ]
+    return f"{said}\nColumns: {visible_line('; '.join(meant))}" if meant else said
+
+
+def _literal(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+@attrs.frozen(kw_only=True)
+class Guide:
+    """What it takes to make a plan of a small model's queries."""
+
+    wish: str
+    sources: Sources
+    destinations: Sequence[Destination]
+    prover: Prover
+    trial: Callable[[str], tuple[tuple[Any, ...], ...]]
+    ask: Ask
+
+    def proposal(self, messages: Sequence[Message]) -> Attempt:
+        """The best of several attempts."""
+        attempts: list[Attempt] = []
+        while len(attempts) < _MOST and not settled(attempts):
+            attempts.append(self._attempt(self.ask("guided", messages, _FREELY if attempts else 0.0)))
+        chosen = best(attempts)
+        if chosen.rows is None and not chosen.missing:
+            lacking = frozenset.intersection(*(one.strange for one in attempts))
+            if lacking:
+                return attrs.evolve(chosen, missing=f"no table has '{sorted(lacking)[0]}'.")
+        return chosen
+
+    def repair(self, messages: Sequence[Message]) -> Attempt:
+        """One attempt to do better."""
+        return self._attempt(self.ask("repair", messages, 0.0))
+
+    def _attempt(self, reply: str) -> Attempt:
+        query, findings = read_form(Query, reply)
+        if query is None:
+            return Attempt(reply=reply, findings=tuple(findings))
+        if not query.sql.strip():
+            missing = visible_line(query.missing).strip() or "the tables do not hold that"
+            return Attempt(reply=reply, missing=f"the tables lack {missing}" if query.missing.strip() else missing)
+        mended = mend(query.sql, self.sources, links(self.wish, self.sources))
+        if (why := beyond(mended.sql, self.sources)) is not None:
+            return Attempt(reply=reply, missing=why)
+        plan = plan_of(mended.sql, self.wish, self.destinations, mended.notes)
+        lowered = lower(plan, self.sources, self.destinations, wish=self.wish)
+        strange = self._said(strangers(mended.sql, self.sources))
+        made = Attempt(reply=reply, plan=plan, findings=lowered.findings, strange=strange)
+        if lowered.oml is None:
+            return made
+        proof = self.prover.prove(lowered.oml, file=f"{plan.name}.yaml")
+        if proof.unusable is not None:
+            raise proof.unusable
+        if not proof.holds:
+            return attrs.evolve(made, findings=proof.findings)
+        try:
+            return attrs.evolve(made, rows=self.trial(lowered.oml), strange=frozenset())
+        except OsirisError as error:
+            return attrs.evolve(made, findings=(*error.diagnostics,), strange=frozenset())
+
+    def _said(self, names: frozenset[str]) -> frozenset[str]:
+        """The words of the wish of which ``names`` are made."""
+        words = {word.lower() for word in _WORD.findall(self.wish)}
+        meant = {link.said for link in links(self.wish, self.sources)}
+        parts = {part for name in names for part in _WORD.findall(name.lower()) if len(part) >= _SHORT}
+        return frozenset(part for part in parts if {part, f"{part}s"} & words and not {part, f"{part}s"} & meant)

@@ -1,0 +1,187 @@
+"""Repairs of a small model's query that need no model: each is the only thing that the query can have meant.
+
+A value is written as the data writes it; a condition on an aggregate or a window stands where SQL allows one; rows are
+grouped by what is selected beside aggregates; a function that another dialect has is written in DuckDB's. Whatever was
+changed is said, so that the person sees it among the assumptions.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import attrs
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from osiris_core.chat.grounding import parsed, strange_names
+from osiris_core.chat.sketching import DATE_PARTS, has_date_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from osiris_core.chat.catalog import Source, Sources
+    from osiris_core.chat.linking import Link
+
+_DIALECT: Final = "duckdb"
+_OTHERS: Final = ("mysql", "postgres", "sqlite", "snowflake", "bigquery", "tsql")
+
+
+@attrs.frozen(kw_only=True)
+class Mended:
+    """A query, and in sentences what is other than in the one that was given."""
+
+    sql: str
+    notes: tuple[str, ...] = ()
+
+
+def mend(sql: str, sources: Sources, meant: Sequence[Link] = ()) -> Mended:
+    """``sql`` as it must have been meant, ``meant`` being the columns that words of the wish mean; what cannot be read
+    is left as it is.
+    """
+    tree, notes = _read(sql)
+    if tree is None:
+        return Mended(sql=sql)
+    notes += _named(tree, sources, meant)
+    for select in tree.find_all(exp.Select):
+        notes += [note for repair in (_placed, _grouped) for note in repair(select)]
+    notes += _spelled(tree, sources)
+    return Mended(sql=tree.sql(dialect=_DIALECT), notes=tuple(notes)) if notes else Mended(sql=sql)
+
+
+def _read(sql: str) -> tuple[exp.Expression | None, list[str]]:
+    """The query's tree; in the first other dialect that knows every function of it, where DuckDB's does not."""
+    tree = parsed(sql)
+    unknown = None if tree is None else {one.name.lower() for one in tree.find_all(exp.Anonymous)}
+    if unknown == set():
+        return tree, []
+    for dialect in _OTHERS:
+        other = parsed(sql, dialect)
+        if other is None or any(other.find_all(exp.Anonymous)):
+            continue
+        written = parsed(other.sql(dialect=_DIALECT), _DIALECT)
+        if written is not None:
+            named = f"{', '.join(sorted(unknown))} is" if unknown else "The query was"
+            return written, [f"{named} written in the dialect {dialect}, and translated into DuckDB's."]
+    return tree, []
+
+
+def _named(tree: exp.Expression, sources: Sources, meant: Sequence[Link]) -> Iterator[str]:
+    """A name that nothing has is the column which that word of the wish means; ``date``, of a table that has year, month
+    and day, is made of them.
+    """
+    strange = strange_names(tree, sources)
+    said: set[str] = set()
+    for column in [one for one in tree.find_all(exp.Column) if one.name.lower() in strange]:
+        select = column.find_ancestor(exp.Select)
+        tables = _tables_of(select, sources) if select is not None else {}
+        name = column.name.lower()
+        words = (name.replace("_", " "), f"{name.replace('_', ' ')}s")
+        found = [one for one in meant if one.value is None and one.said in words and one.table in tables]
+        if len({one.column for one in found}) == 1:
+            made: exp.Expression = exp.column(found[0].column, table=column.table or None)
+            said.add(f"'{column.name}' is the column {found[0].column} of {found[0].table}.")
+        elif name == "date" and len(dated := [one for one, source in tables.items() if has_date_parts(source)]) == 1:
+            table = column.table or (tables[dated[0]].name if len(tables) > 1 else None)
+            made = exp.func("make_date", *(exp.column(part, table=table) for part in DATE_PARTS), dialect=_DIALECT)
+            said.add(f"The date of a row of {dated[0]} is made of its year, month and day.")
+        else:
+            continue
+        if isinstance(column.parent, exp.Select):
+            made = exp.alias_(made, column.name)
+        column.replace(made)
+    yield from sorted(said)
+
+
+def _tables_of(select: exp.Select, sources: Sources) -> dict[str, Source]:
+    """The tables that a SELECT reads itself."""
+    found = (sources.get(one.name) for one in select.find_all(exp.Table) if one.find_ancestor(exp.Select) is select)
+    return {one.name: one for one in found if one is not None}
+
+
+def _placed(select: exp.Select) -> Iterator[str]:
+    """Conditions on aggregates go into HAVING, those on windows into QUALIFY."""
+    where = select.args.get("where")
+    if where is None:
+        return
+    kept, having, qualify = [], [], []
+    for one in where.this.flatten() if isinstance(where.this, exp.And) else [where.this]:
+        if _own(one, exp.Window):
+            qualify.append(one)
+        elif _own(one, exp.AggFunc):
+            having.append(one)
+        else:
+            kept.append(one)
+    if not having and not qualify:
+        return
+    select.set("where", exp.Where(this=exp.and_(*kept)) if kept else None)
+    for clause, kind, found in (("having", exp.Having, having), ("qualify", exp.Qualify, qualify)):
+        if found:
+            there = select.args.get(clause)
+            select.set(clause, kind(this=exp.and_(*([there.this] if there else []), *found)))
+            yield f"The condition {' and '.join(one.sql(dialect=_DIALECT) for one in found)} stands in {clause.upper()}."
+
+
+def _grouped(select: exp.Select) -> Iterator[str]:
+    """Rows are grouped by all that is selected beside aggregates, where something is missing."""
+    aggregates = [one for one in select.expressions if _own(one, exp.AggFunc, windows=False)]
+    plain = [one for one in select.expressions if one not in aggregates and any(one.find_all(exp.Column))]
+    plain = [one for one in plain if not one.find(exp.Window) or any(_outside(one))]
+    group = select.args.get("group")
+    if not aggregates or not plain or (group is not None and (group.args.get("all") or not _lacks(group, plain))):
+        return
+    select.set("group", exp.Group(all=True))
+    yield f"Rows are grouped by {', '.join(one.alias_or_name or one.sql(dialect=_DIALECT) for one in plain)}."
+
+
+def _outside(one: exp.Expression) -> Iterator[exp.Column]:
+    return (column for column in one.find_all(exp.Column) if column.find_ancestor(exp.Window) is None)
+
+
+def _lacks(group: exp.Group, plain: list[exp.Expression]) -> bool:
+    """Whether a column that is selected as it is is not among those that are grouped by."""
+    by = list(group.expressions)
+    if not by or any(isinstance(one, exp.Literal) for one in by) or any(key for key in group.args if key not in ("expressions", "all") and group.args[key]):
+        return False
+    named = {one.name.lower() for one in by if isinstance(one, exp.Column)}
+    return any(isinstance(one.unalias(), exp.Column) and not {one.unalias().name.lower(), one.alias.lower()} & named for one in plain)
+
+
+def _own(one: exp.Expression, kind: type[exp.Expression], *, windows: bool = True) -> bool:
+    """Whether there is such a node in it and not in a query within it; with ``windows`` false, not of a window."""
+    start = one.find_ancestor(exp.Select)
+    for found in one.find_all(kind):
+        if found.find_ancestor(exp.Select) is not start:
+            continue
+        if windows or not isinstance(found.parent, exp.Window | exp.Filter) or (
+            isinstance(found.parent, exp.Filter) and not isinstance(found.parent.parent, exp.Window)
+        ):
+            return True
+    return False
+
+
+def _spelled(tree: exp.Expression, sources: Sources) -> Iterator[str]:
+    """A text that is compared with a column is written as the column's values are, where only the case differs."""
+    tables = {one.alias_or_name.lower(): sources.get(one.name) for one in tree.find_all(exp.Table)}
+    for literal in [one for one in tree.find_all(exp.Literal) if one.is_string]:
+        compared = literal.parent
+        if not isinstance(compared, exp.EQ | exp.NEQ | exp.In):
+            continue
+        column = next((one for one in compared.iter_expressions() if isinstance(one, exp.Column)), None)
+        if column is None:
+            continue
+        owners = [tables.get(column.table.lower())] if column.table else list(tables.values())
+        values = {value for owner in owners if owner is not None for value in _values(owner, column.name)}
+        alike = [value for value in values if value.casefold() == literal.name.casefold()]
+        if literal.name not in values and len(alike) == 1:
+            said = literal.name
+            literal.replace(exp.Literal.string(alike[0]))
+            yield f"'{said}' is written '{alike[0]}' in {column.name}."
+
+
+def _values(source: Source, column: str) -> Iterator[str]:
+    profile = source.found.profile
+    for one in profile.columns if profile else ():
+        if one.name.lower() == column.lower() and one.top and not one.withheld:
+            yield from (value.value for value in one.top)
+

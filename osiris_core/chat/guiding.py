@@ -19,6 +19,7 @@ from osiris_core.chat.grounding import beyond, strangers
 from osiris_core.chat.linking import links
 from osiris_core.chat.lowering import lower
 from osiris_core.chat.mending import mend
+from osiris_core.chat.recipes import notes_for
 from osiris_core.display import visible_line
 from osiris_core.errors import OsirisError
 from osiris_core.spec.llm import Message
@@ -41,13 +42,18 @@ Ask = Callable[[str, Sequence[Message], float], str]
 
 
 def question(said: str, sources: Sources, privacy: Privacy) -> str:
-    """What the model is asked: the wish, and which columns its words mean."""
+    """What the model is asked: the wish, which columns its words mean, and how DuckDB says such a thing."""
     meant = [
         f"{one.said} = {one.table}.{one.column}" + ("" if one.value is None else f" {_literal(one.value)}")
         for one in links(said, sources)
         if privacy == "standard" or one.value is None
     ]
-    return f"{said}\nColumns: {visible_line('; '.join(meant))}" if meant else said
+    lines = [said]
+    if meant:
+        lines.append(f"Columns: {visible_line('; '.join(meant))}")
+    if notes := notes_for(said):
+        lines.append(f"Notes: {'; '.join(notes)}")
+    return "\n".join(lines)
 
 
 def _literal(value: str) -> str:
@@ -69,7 +75,9 @@ class Guide:
         """The best of several attempts."""
         attempts: list[Attempt] = []
         while len(attempts) < _MOST and not settled(attempts):
-            attempts.append(self._attempt(self.ask("guided", messages, _FREELY if attempts else 0.0)))
+            reply = self.ask("guided", messages, _FREELY if attempts else 0.0)
+            same = next((one for one in attempts if one.reply == reply), None)
+            attempts.append(same or self._attempt(reply))
         chosen = best(attempts)
         if chosen.rows is None and not chosen.missing:
             lacking = frozenset.intersection(*(one.strange for one in attempts))

@@ -67,11 +67,10 @@ def _of_few_tables(found: Sequence[Link], words: Sequence[str]) -> tuple[Link, .
         owners.setdefault(link.said, set()).add(link.table)
     named = {table for table in said if any(_means(word, part) for word in words for part in (table, table.removesuffix("s")))}
     order = sorted(said, key=lambda table: (table not in named, -len(said[table]), table))
-    main = max(said.values(), key=len, default=set())
     first: dict[tuple[str, bool], Link] = {}
     for table in order:
         for link in found:
-            sure = table in named or len(owners[link.said]) == 1 or len(said[table]) > 1 or said[table] == main
+            sure = table in named or len(owners[link.said]) == 1 or len(said[table]) > 1
             if link.table == table and sure:
                 first.setdefault((link.said, link.value is None), link)
     kept = set(first.values())

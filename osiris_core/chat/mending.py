@@ -43,6 +43,7 @@ def mend(sql: str, sources: Sources, meant: Sequence[Link] = ()) -> Mended:
     if tree is None:
         return Mended(sql=sql)
     notes += _named(tree, sources, meant)
+    notes += _around(tree)
     for select in tree.find_all(exp.Select):
         notes += [note for repair in (_placed, _grouped) for note in repair(select)]
     notes += _spelled(tree, sources)
@@ -57,7 +58,7 @@ def _read(sql: str) -> tuple[exp.Expression | None, list[str]]:
         return tree, []
     for dialect in _OTHERS:
         other = parsed(sql, dialect)
-        if other is None or any(other.find_all(exp.Anonymous)):
+        if other is None or unknown and unknown & {one.name.lower() for one in other.find_all(exp.Anonymous)}:
             continue
         written = parsed(other.sql(dialect=_DIALECT), _DIALECT)
         if written is not None:
@@ -91,6 +92,27 @@ def _named(tree: exp.Expression, sources: Sources, meant: Sequence[Link]) -> Ite
             made = exp.alias_(made, column.name)
         column.replace(made)
     yield from sorted(said)
+
+
+def _around(tree: exp.Expression) -> Iterator[str]:
+    """``hour >= 22 AND hour < 6`` holds for nothing; what is meant goes over the end of the day."""
+    for top in [one for one in tree.find_all(exp.And) if not isinstance(one.parent, exp.And)]:
+        parts = list(top.flatten())
+        for least in [one for one in parts if isinstance(one, exp.GTE | exp.GT)]:
+            most = next((one for one in parts if isinstance(one, exp.LT | exp.LTE) and one.this == least.this), None)
+            if most is None or not _crossed(least.expression, most.expression):
+                continue
+            either = exp.paren(exp.or_(least.copy(), most.copy(), wrap=False))
+            parts = [either if one is least else one for one in parts if one is not most]
+            said = f"{least.sql(dialect=_DIALECT)} and {most.sql(dialect=_DIALECT)}"
+            top.replace(exp.and_(*parts, wrap=False) if len(parts) > 1 else either)
+            yield f"Nothing is {said}; one of the two is meant."
+            break
+
+
+def _crossed(least: exp.Expression, most: exp.Expression) -> bool:
+    numbers = [float(one.name) for one in (least, most) if isinstance(one, exp.Literal) and not one.is_string]
+    return len(numbers) == 2 and numbers[0] > numbers[1]  # noqa: PLR2004 - both ends
 
 
 def _tables_of(select: exp.Select, sources: Sources) -> dict[str, Source]:

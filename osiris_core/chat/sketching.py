@@ -20,11 +20,9 @@ if TYPE_CHECKING:
     from osiris_core.spec.catalog import ColumnInfo, ColumnProfile
 
 _LONGEST_TYPE: Final = 60
-_LONGEST_VALUE: Final = 30
 _MOST_VALUES: Final = 6
 """A text column with at most so many different values shows all of them; of others only the least and the greatest."""
-_NUMBER: Final = re.compile(r"-?\d{1,15}(?:\.\d{1,6})?\Z")
-_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d")
+_NUMBER: Final = re.compile(r"-?\d{1,9}\Z")
 _CODE: Final = 6
 """A text of at most so many characters is a code."""
 DATE_PARTS: Final = ("year", "month", "day")
@@ -64,24 +62,23 @@ def _column(column: ColumnInfo, profile: ColumnProfile | None, *, is_key: bool, 
 
 
 def _values(profile: ColumnProfile) -> Sequence[str]:
-    """Codes and numbers: a small model takes a text that it sees here for one that is asked for."""
-    shown = [one for one in (profile.minimum, profile.maximum) if one is not None]
+    """The values of a column of few codes, and from where to where whole numbers go. No more: a small model takes what
+    it sees here for what is asked for.
+    """
     if profile.top and profile.distinct is not None and profile.distinct == len(profile.top) <= _MOST_VALUES:
         shown = [one.value for one in profile.top]
-        said = "values " + ", ".join(map(_literal, shown))
-    else:
-        said = " to ".join(map(_literal, shown))
-    short = shown and all(len(one) <= _CODE or _NUMBER.match(one) for one in shown)
-    return [said] if short or _TIME.match(shown[0] if shown else "") else []
+        if all(len(one) <= _CODE for one in shown):
+            return ["values " + ", ".join(map(_literal, shown))]
+        return []
+    ends = [one for one in (profile.minimum, profile.maximum) if one is not None and _NUMBER.match(one)]
+    return [" to ".join(ends)] if len(ends) == 2 else []  # noqa: PLR2004 - both
 
 
 def _literal(value: str) -> str:
-    """A value as SQL would write it, except that it is cut: a number as it is, all else between quotes."""
+    """A value as SQL would write it: a number as it is, all else between quotes."""
     if _NUMBER.match(value):
         return value
-    shown = visible_line(value)
-    cut = shown if len(shown) <= _LONGEST_VALUE else f"{shown[: _LONGEST_VALUE - 1]}…"
-    return "'" + cut.replace("'", "''") + "'"
+    return "'" + visible_line(value).replace("'", "''") + "'"
 
 
 def has_date_parts(source: Source) -> bool:

@@ -12,9 +12,9 @@ REGISTRY = load_registry(only=frozenset({"duckdb", "filesystem"}))
 DESTINATIONS = destinations_of(REGISTRY, ["@duckdb.main", "@filesystem.data"])
 
 
-def source(name, *columns, table=None, component="filesystem.parquet_extractor", profile=None, comment=None):
-    """A table of these columns, each VARCHAR."""
-    infos = tuple(ColumnInfo(name=one, type="VARCHAR", nullable=True) for one in columns)
+def source(name, *columns, table=None, component="filesystem.parquet_extractor", profile=None, comment=None, types=None):
+    """A table of these columns, each VARCHAR unless ``types`` says another type by its name."""
+    infos = tuple(ColumnInfo(name=one, type=(types or {}).get(one, "VARCHAR"), nullable=True) for one in columns)
     described = Table(
         name=table or f"{name}.parquet", kind="file", columns=infos, rows=3, comment=comment,
         primary_key=Key(columns=columns[:1]),

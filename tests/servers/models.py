@@ -97,7 +97,16 @@ class Call(NamedTuple):
 
 
 _KNOWN = {
-    "chat": {"model", "messages", "stream", "stream_options", "response_format", "max_tokens", "max_completion_tokens"},
+    "chat": {
+        "model",
+        "messages",
+        "stream",
+        "stream_options",
+        "response_format",
+        "max_tokens",
+        "max_completion_tokens",
+        "temperature",
+    },
     "responses": {
         "model",
         "input",

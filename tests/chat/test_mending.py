@@ -1,0 +1,143 @@
+"""Queries of a small model, mended: what is changed, what is said of it, and what is left as it is."""
+
+from __future__ import annotations
+
+import pytest
+
+from osiris_core.chat.catalog import Sources
+from osiris_core.chat.grounding import beyond, strangers
+from osiris_core.chat.linking import Link
+from osiris_core.chat.mending import mend
+from osiris_core.spec.catalog import ColumnProfile, TableProfile
+from tests.chat.shop import CUSTOMERS, profiled, source
+
+WHOLE = dict.fromkeys(("year", "month", "day"), "BIGINT")
+VISITS = source("visits", "id", "year", "month", "day", "ward", types=WHOLE, profile=profiled("ward", "NORTH", "SOUTH"))
+HOSPITAL = Sources(described=(VISITS, CUSTOMERS))
+
+
+@pytest.mark.parametrize(
+    ("sql", "made", "said"),
+    [
+        (
+            "SELECT id FROM visits WHERE ward = 'north'",
+            "SELECT id FROM visits WHERE ward = 'NORTH'",
+            "'north' is written 'NORTH' in ward.",
+        ),
+        (
+            "SELECT v.id FROM visits AS v WHERE v.ward IN ('South')",
+            "SELECT v.id FROM visits AS v WHERE v.ward IN ('SOUTH')",
+            "'South' is written 'SOUTH' in ward.",
+        ),
+        (
+            "SELECT ward, count(*) AS n FROM visits WHERE count(*) > 5 AND month = 2 GROUP BY ward",
+            "SELECT ward, COUNT(*) AS n FROM visits WHERE month = 2 GROUP BY ward HAVING COUNT(*) > 5",
+            "The condition COUNT(*) > 5 stands in HAVING.",
+        ),
+        (
+            "SELECT id FROM visits WHERE row_number() OVER (ORDER BY id) = 1",
+            "SELECT id FROM visits QUALIFY ROW_NUMBER() OVER (ORDER BY id) = 1",
+            "The condition ROW_NUMBER() OVER (ORDER BY id) = 1 stands in QUALIFY.",
+        ),
+        (
+            "SELECT ward, count(*) AS n FROM visits",
+            "SELECT ward, COUNT(*) AS n FROM visits GROUP BY ALL",
+            "Rows are grouped by ward.",
+        ),
+        (
+            "SELECT ward, month, count(*) AS n FROM visits GROUP BY ward",
+            "SELECT ward, month, COUNT(*) AS n FROM visits GROUP BY ALL",
+            "Rows are grouped by ward, month.",
+        ),
+        (
+            "SELECT id FROM visits WHERE month = 2 AND day >= 28 AND day < 3",
+            "SELECT id FROM visits WHERE month = 2 AND (day >= 28 OR day < 3)",
+            "Nothing is day >= 28 and day < 3; one of the two is meant.",
+        ),
+        (
+            "SELECT date FROM visits",
+            "SELECT MAKE_DATE(year, month, day) AS date FROM visits",
+            "The date of a row of visits is made of its year, month and day.",
+        ),
+        (
+            "SELECT location FROM visits",
+            "SELECT ward AS location FROM visits",
+            "'location' is the column ward of visits.",
+        ),
+        (
+            "SELECT group_concat(ward) FROM visits WHERE id = ifnull(id, '')",
+            None,
+            None,
+        ),
+        (
+            "SELECT date_format(make_date(year, month, day), '%Y') AS y FROM visits",
+            None,
+            "date_format is written in the dialect mysql, and translated into DuckDB's.",
+        ),
+    ],
+)
+def test_what_can_only_have_meant_one_thing(sql, made, said):
+    meant = (Link(said="location", table="visits", column="ward"),)
+    mended = mend(sql, HOSPITAL, meant)
+    if made is not None:
+        assert mended.sql == made
+    assert mended.notes == (() if said is None else (said,))
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT ward, count(*) FROM visits GROUP BY 1",
+        "SELECT ward AS w, count(*) FROM visits GROUP BY w",
+        "SELECT day > 3 AS late, count(*) FROM visits GROUP BY late",
+        "SELECT day, count(*) AS n, sum(count(*)) OVER (ORDER BY day) AS t FROM visits GROUP BY day",
+        "SELECT ward, id FROM visits QUALIFY rank() OVER (PARTITION BY ward ORDER BY day) = 1",
+        "SELECT ward, (SELECT count(*) FROM customers) AS n FROM visits",
+        "SELECT count(*) FILTER (WHERE ward = 'NORTH') AS n FROM visits",
+        "SELECT id FROM visits WHERE day >= 3 AND day < 28",
+        "SELECT id FROM visits WHERE ward = 'elsewhere'",
+        "SELECT date FROM customers",
+        "this is no query",
+        "DROP TABLE visits",
+        "",
+    ],
+)
+def test_what_is_right_or_in_doubt_is_left_as_it_is(sql):
+    mended = mend(sql, HOSPITAL)
+    assert (mended.sql, mended.notes) == (sql, ())
+
+
+def test_names_that_nothing_has():
+    sql = "WITH w AS (SELECT ward AS k FROM visits) SELECT k, price, count(*) AS n FROM w, nowhere ORDER BY n"
+    assert strangers(sql, HOSPITAL) == {"price", "nowhere"}
+    assert strangers("no query at all (", HOSPITAL) == frozenset()
+
+
+def years(*, basis="full", withheld=False):
+    column = ColumnProfile(name="year", nulls=0, distinct=2, minimum="2019", maximum="2020", withheld=withheld)
+    when = ColumnProfile(name="at", nulls=0, distinct=9, minimum="2019-01-01 05:00:00", maximum="2020-12-31 07:00:00")
+    profile = TableProfile(basis=basis, examined=9, columns=(column, when))
+    return Sources(described=(source("visits", "id", "year", "at", profile=profile),))
+
+
+@pytest.mark.parametrize(
+    ("condition", "said"),
+    [
+        ("year = 2015", "'year' of visits is from 2019 to 2020"),
+        ("v.year IN (2015, 2016)", "'year' of visits is from 2019 to 2020"),
+        ("year(at) = 2031", "'at' of visits is from 2019 to 2020"),
+        ("year = 2015 OR year = 2019", None),
+        ("year IN (2015, 2020)", None),
+        ("year = 2019", None),
+        ("year <> 2015", None),
+        ("year = id", None),
+        ("id = 2015", None),
+    ],
+)
+def test_values_beyond_all_that_a_column_holds(condition, said):
+    assert beyond(f"SELECT id FROM visits v WHERE {condition}", years()) == said
+
+
+def test_what_was_not_looked_at_whole_is_not_judged():
+    assert beyond("SELECT id FROM visits WHERE year = 2015", years(basis="sample")) is None
+    assert beyond("SELECT id FROM visits WHERE year = 2015", years(withheld=True)) is None

@@ -295,9 +295,7 @@ class Conversation:
             destinations=self._helpers.destinations,
             prover=self._helpers.prover,
             trial=self._helpers.trial,
-            ask=lambda purpose, messages, temperature: self._call(
-                purpose, messages, self._plan_schema(), temperature
-            ),
+            ask=lambda purpose, messages, temperature: self._call(purpose, messages, self._plan_schema(), temperature),
         )
 
     def _families(self) -> tuple[str, ...]:

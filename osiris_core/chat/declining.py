@@ -2,8 +2,8 @@
 
 Only what cannot be meant otherwise is declined here: an order to change or delete data at its source, a request for
 secrets or files of the machine, a place that the project has no connection to, orders to the model about itself. What a
-wish quotes is a value and is not looked at. Nothing is safe because of this module: what a pipeline can do is bounded by
-the lowering, the validator and the components. It saves the person a proposal that is not what was asked for.
+wish quotes is a value and is not looked at. Nothing is safe because of this module: what a pipeline can do is bounded
+by the lowering, the validator and the components. It saves the person a proposal that is not what was asked for.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ _DESTROYS: Final = re.compile(
     re.IGNORECASE,
 )
 _STATEMENT: Final = re.compile(
-    r"\b(?:(?:delete|erase|wipe|purge)\s+(?:all|every)\s+(?:the\s+)?(?:rows?|records?|data)\b|drop\s+(?:table|schema|database|view)|truncate\s+table|delete\s+from|alter\s+table|attach\s+')", re.IGNORECASE
+    r"\b(?:(?:delete|erase|wipe|purge)\s+(?:all|every)\s+(?:the\s+)?(?:rows?|records?|data)\b|drop\s+(?:table|schema|database|view)|truncate\s+table|delete\s+from|alter\s+table|attach\s+')",
+    re.IGNORECASE,
 )
 _SECRET: Final = re.compile(
     r"\b(?:passwords?|credentials|secrets|api[ _-]?keys?|private\s+keys?|environment\s+variables?)\b|(?<!\w)\.env\b",
@@ -41,7 +42,9 @@ _SYSTEMS: Final = (
     "hubspot", "iceberg", "kafka", "mariadb", "mongodb", "mysql", "oracle", "postgres", "postgresql", "redis",
     "redshift", "salesforce", "sharepoint", "snowflake", "synapse", "tableau", "teradata", "trino",
 )  # fmt: skip
-_INTO: Final = re.compile(r"\b(?:into|in|to|onto)\s+(?:\w+\s+){0,3}?(?P<system>" + "|".join(_SYSTEMS) + r")\b", re.IGNORECASE)
+_INTO: Final = re.compile(
+    r"\b(?:into|in|to|onto)\s+(?:\w+\s+){0,3}?(?P<system>" + "|".join(_SYSTEMS) + r")\b", re.IGNORECASE
+)
 
 
 def declined(wish: str, *, families: Iterable[str]) -> str | None:
@@ -63,4 +66,3 @@ def declined(wish: str, *, families: Iterable[str]) -> str | None:
         if not any(system.startswith(one) or one.startswith(system) for one in own):
             return f"There is no connection to {match['system']}: put one into osiris_connections.yaml."
     return None
-

@@ -1,4 +1,4 @@
-"""A whole plan of one query: where the rows go, and what happens to those that are there, follows from the wish's words.
+"""A whole plan of one query: where the rows go, and what happens to those there, follows from the wish's words.
 
 A model that is too small for the form of a plan need not fill it in. What was decided where the wish says nothing is
 among the assumptions.

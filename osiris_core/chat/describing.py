@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from osiris_core.display import visible_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from osiris_core.chat.catalog import Source, Sources
     from osiris_core.chat.destinations import Destination
@@ -55,7 +55,8 @@ def destinations_text(destinations: Sequence[Destination]) -> str:
     return "\n".join(lines)
 
 
-def enclosed(lines: Iterator[str]) -> str:
+def enclosed(lines: Iterable[str]) -> str:
+    """Lines between the marks, which they cannot hold."""
     inside = "\n".join(lines).replace(BEGIN, "<DATA").replace(END, "DATA>")
     return f"{BEGIN}\n{inside}\n{END}"
 
@@ -94,6 +95,7 @@ def _values(profile: ColumnProfile) -> list[str]:
 
 
 def relation_text(one: Relation, sources: Sources, connection: str) -> str:
+    """What refers to what; empty when one of the tables is not described."""
     own = [source for source in sources.described if source.connection == connection]
     names = {(source.found.table.schema, source.found.table.name): source.name for source in own}
     here, there = names.get((one.schema, one.table)), names.get((one.to_schema, one.to_table))
@@ -111,9 +113,11 @@ def name_text(name: str) -> str:
 
 
 def comment_text(comment: str | None) -> str:
+    """A comment after what it is of; empty without one."""
     return f" -- {quoted(comment, _LONGEST_COMMENT)}" if comment else ""
 
 
 def quoted(text: str, longest: int) -> str:
+    """A text of the data as a JSON string, cut."""
     shown = visible_line(text)
     return json.dumps(shown if len(shown) <= longest else f"{shown[: longest - 1]}…", ensure_ascii=False)

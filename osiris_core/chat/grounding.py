@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 DIALECT: Final = "duckdb"
 
 
-def parsed(sql: str, dialect: str = DIALECT) -> exp.Expression | None:
+def parsed(sql: str, dialect: str = DIALECT) -> exp.Expr | None:
     """The tree of a query; None when it is none in ``dialect``."""
     try:
         tree = sqlglot.parse_one(sql, dialect=dialect)
@@ -32,7 +32,8 @@ def strangers(sql: str, sources: Sources) -> frozenset[str]:
     return frozenset() if tree is None else strange_names(tree, sources)
 
 
-def strange_names(tree: exp.Expression, sources: Sources) -> frozenset[str]:
+def strange_names(tree: exp.Expr, sources: Sources) -> frozenset[str]:
+    """The same of a tree."""
     known = {name.lower() for source in sources.described for name in (source.name, *source.columns)}
     known |= {one.alias.lower() for one in tree.find_all(exp.Alias, exp.CTE, exp.TableAlias, exp.Table, exp.Subquery)}
     known |= {one.name.lower() for alias in tree.find_all(exp.TableAlias) for one in alias.columns}
@@ -49,8 +50,10 @@ def beyond(sql: str, sources: Sources) -> str | None:
     Only where the whole column was looked at, and nothing that the column may hold is looked for beside.
     """
     tree = parsed(sql)
+    if tree is None:
+        return None
     looked: dict[tuple[str, str, str], list[bool]] = {}
-    for one in tree.find_all(exp.EQ, exp.In) if tree is not None else ():
+    for one in _compared(tree):
         column, values = one.this, list(_numbers(one))
         of_year = isinstance(column, exp.Year | exp.Extract)
         column = column.find(exp.Column) if of_year else column
@@ -67,6 +70,11 @@ def beyond(sql: str, sources: Sources) -> str | None:
     return None
 
 
+def _compared(tree: exp.Expr) -> Iterator[exp.EQ | exp.In]:
+    yield from tree.find_all(exp.EQ)
+    yield from tree.find_all(exp.In)
+
+
 def _numbers(one: exp.EQ | exp.In) -> Iterator[float]:
     """The numbers that something is compared with; nothing when it is compared with something else as well."""
     others = one.expressions if isinstance(one, exp.In) else [one.expression]
@@ -74,7 +82,7 @@ def _numbers(one: exp.EQ | exp.In) -> Iterator[float]:
         yield from (float(other.name) for other in others)
 
 
-def _profiles(tree: exp.Expression, column: exp.Column, sources: Sources) -> Iterator[tuple[str, ColumnProfile]]:
+def _profiles(tree: exp.Expr, column: exp.Column, sources: Sources) -> Iterator[tuple[str, ColumnProfile]]:
     """The profiles of what the column may be, of tables that were looked at whole."""
     for table in tree.find_all(exp.Table):
         source = sources.get(table.name)

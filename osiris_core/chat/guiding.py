@@ -82,7 +82,7 @@ class Guide:
         if chosen.rows is None and not chosen.missing:
             lacking = frozenset.intersection(*(one.strange for one in attempts))
             if lacking:
-                return attrs.evolve(chosen, missing=f"no table has '{sorted(lacking)[0]}'.")
+                return attrs.evolve(chosen, missing=f"no table has '{min(lacking)}'.")
         return chosen
 
     def repair(self, messages: Sequence[Message]) -> Attempt:

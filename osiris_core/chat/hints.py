@@ -25,7 +25,24 @@ _SYNONYMS: Final = {"ndjson": "jsonl", "json lines": "jsonl", "excel": "xlsx"}
 _NAME: Final = re.compile(r"[a-z_][a-z0-9_]*")
 _TABLE: Final = re.compile(r"\btable\s+(?:called\s+|named\s+)?[`\"]?(?P<name>[A-Za-z_][A-Za-z0-9_]*)", re.IGNORECASE)
 _NO_TABLE: Final = frozenset(
-    {"of", "in", "with", "from", "for", "that", "which", "to", "and", "has", "is", "by", "where", "on", "called", "named"}
+    {
+        "of",
+        "in",
+        "with",
+        "from",
+        "for",
+        "that",
+        "which",
+        "to",
+        "and",
+        "has",
+        "is",
+        "by",
+        "where",
+        "on",
+        "called",
+        "named",
+    }
 )
 _KEY_AFTER: Final = re.compile(r"\bkey(?:ed)?(?:\s+(?:is|are|by|on|columns?|being))*\s*:?\s+(?P<names>[a-z0-9_, ]+)")
 _KEY_BEFORE: Final = re.compile(r"(?P<name>[a-z_][a-z0-9_]*)\s*(?:\(|as\s+|is\s+)(?:its\s+|the\s+|a\s+)?key\b")

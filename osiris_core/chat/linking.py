@@ -15,7 +15,7 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from osiris_core.chat.catalog import Source, Sources
+    from osiris_core.chat.catalog import Sources
 
 _WORD: Final = re.compile(r"[^\W_]+")
 _PART: Final = re.compile(r"[A-Za-z]+|\d+")
@@ -52,6 +52,7 @@ def links(wish: str, sources: Sources) -> tuple[Link, ...]:
     longest = _longest(found)
     kept = [(at, link) for at, length, link in found if length == longest[at + length - 1]]
     kept += list(_values(wish, sources))
+    kept += list(_codes(plain, sources))
     kept.sort(key=lambda one: one[0])
     return _of_few_tables(list(dict.fromkeys(link for _, link in kept)), plain)
 
@@ -65,7 +66,7 @@ def _of_few_tables(found: Sequence[Link], words: Sequence[str]) -> tuple[Link, .
     for link in found:
         said.setdefault(link.table, set()).add(link.said)
         owners.setdefault(link.said, set()).add(link.table)
-    named = {table for table in said if any(_means(word, part) for word in words for part in (table, table.removesuffix("s")))}
+    named = {table for table in said if _is_named(table, words)}
     order = sorted(said, key=lambda table: (table not in named, -len(said[table]), table))
     first: dict[tuple[str, bool], Link] = {}
     for table in order:
@@ -126,6 +127,25 @@ def _values(wish: str, sources: Sources) -> Iterator[tuple[int, Link]]:
                 if match is not None:
                     link = Link(said=match.group(), table=source.name, column=column.name, value=value)
                     yield len(_WORD.findall(wish[: match.start()])), link
+
+
+def _codes(words: Sequence[str], sources: Sources) -> Iterator[tuple[int, Link]]:
+    """``code`` by itself is what other tables refer to a table of the wish by: ``faa`` of airports."""
+    at = next((at for at, word in enumerate(words) if word in ("code", "codes")), None)
+    if at is None or any(_has_column(word, sources) for word in words[max(at - 1, 0) : at + 1]):
+        return  # a column of that name, or `carrier code`, where the code is the column before it
+    for _, relation in sources.relations:
+        source = next((one for one in sources.described if one.found.table.name == relation.to_table), None)
+        if source is not None and len(relation.to_columns) == 1 and _is_named(source.name, words):
+            yield at, Link(said=words[at], table=source.name, column=relation.to_columns[0])
+
+
+def _has_column(word: str, sources: Sources) -> bool:
+    return any(next(_runs([word], column), None) for one in sources.described for column in one.columns)
+
+
+def _is_named(table: str, words: Sequence[str]) -> bool:
+    return any(_means(word, part) for word in words for part in (table, table.removesuffix("s")))
 
 
 def _said(value: str, wish: str) -> re.Match[str] | None:

@@ -10,9 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import attrs
-import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
 
 from osiris_core.chat.grounding import parsed, strange_names
 from osiris_core.chat.sketching import DATE_PARTS, has_date_parts
@@ -50,7 +48,7 @@ def mend(sql: str, sources: Sources, meant: Sequence[Link] = ()) -> Mended:
     return Mended(sql=tree.sql(dialect=_DIALECT), notes=tuple(notes)) if notes else Mended(sql=sql)
 
 
-def _read(sql: str) -> tuple[exp.Expression | None, list[str]]:
+def _read(sql: str) -> tuple[exp.Expr | None, list[str]]:
     """The query's tree; in the first other dialect that knows every function of it, where DuckDB's does not."""
     tree = parsed(sql)
     unknown = None if tree is None else {one.name.lower() for one in tree.find_all(exp.Anonymous)}
@@ -58,7 +56,7 @@ def _read(sql: str) -> tuple[exp.Expression | None, list[str]]:
         return tree, []
     for dialect in _OTHERS:
         other = parsed(sql, dialect)
-        if other is None or unknown and unknown & {one.name.lower() for one in other.find_all(exp.Anonymous)}:
+        if other is None or (unknown and unknown & {one.name.lower() for one in other.find_all(exp.Anonymous)}):
             continue
         written = parsed(other.sql(dialect=_DIALECT), _DIALECT)
         if written is not None:
@@ -67,9 +65,9 @@ def _read(sql: str) -> tuple[exp.Expression | None, list[str]]:
     return tree, []
 
 
-def _named(tree: exp.Expression, sources: Sources, meant: Sequence[Link]) -> Iterator[str]:
-    """A name that nothing has is the column which that word of the wish means; ``date``, of a table that has year, month
-    and day, is made of them.
+def _named(tree: exp.Expr, sources: Sources, meant: Sequence[Link]) -> Iterator[str]:
+    """A name that nothing has is the column which that word of the wish means; ``date``, of a table that has year,
+    month and day, is made of them.
     """
     strange = strange_names(tree, sources)
     said: set[str] = set()
@@ -80,7 +78,7 @@ def _named(tree: exp.Expression, sources: Sources, meant: Sequence[Link]) -> Ite
         words = (name.replace("_", " "), f"{name.replace('_', ' ')}s")
         found = [one for one in meant if one.value is None and one.said in words and one.table in tables]
         if len({one.column for one in found}) == 1:
-            made: exp.Expression = exp.column(found[0].column, table=column.table or None)
+            made: exp.Expr = exp.column(found[0].column, table=column.table or None)
             said.add(f"'{column.name}' is the column {found[0].column} of {found[0].table}.")
         elif name == "date" and len(dated := [one for one, source in tables.items() if has_date_parts(source)]) == 1:
             table = column.table or (tables[dated[0]].name if len(tables) > 1 else None)
@@ -94,7 +92,7 @@ def _named(tree: exp.Expression, sources: Sources, meant: Sequence[Link]) -> Ite
     yield from sorted(said)
 
 
-def _around(tree: exp.Expression) -> Iterator[str]:
+def _around(tree: exp.Expr) -> Iterator[str]:
     """``hour >= 22 AND hour < 6`` holds for nothing; what is meant goes over the end of the day."""
     for top in [one for one in tree.find_all(exp.And) if not isinstance(one.parent, exp.And)]:
         parts = list(top.flatten())
@@ -110,9 +108,9 @@ def _around(tree: exp.Expression) -> Iterator[str]:
             break
 
 
-def _crossed(least: exp.Expression, most: exp.Expression) -> bool:
+def _crossed(least: exp.Expr, most: exp.Expr) -> bool:
     numbers = [float(one.name) for one in (least, most) if isinstance(one, exp.Literal) and not one.is_string]
-    return len(numbers) == 2 and numbers[0] > numbers[1]  # noqa: PLR2004 - both ends
+    return len(numbers) == 2 and numbers[0] > numbers[1]
 
 
 def _tables_of(select: exp.Select, sources: Sources) -> dict[str, Source]:
@@ -141,7 +139,8 @@ def _placed(select: exp.Select) -> Iterator[str]:
         if found:
             there = select.args.get(clause)
             select.set(clause, kind(this=exp.and_(*([there.this] if there else []), *found)))
-            yield f"The condition {' and '.join(one.sql(dialect=_DIALECT) for one in found)} stands in {clause.upper()}."
+            said = " and ".join(one.sql(dialect=_DIALECT) for one in found)
+            yield f"The condition {said} stands in {clause.upper()}."
 
 
 def _grouped(select: exp.Select) -> Iterator[str]:
@@ -156,33 +155,42 @@ def _grouped(select: exp.Select) -> Iterator[str]:
     yield f"Rows are grouped by {', '.join(one.alias_or_name or one.sql(dialect=_DIALECT) for one in plain)}."
 
 
-def _outside(one: exp.Expression) -> Iterator[exp.Column]:
+def _outside(one: exp.Expr) -> Iterator[exp.Column]:
     return (column for column in one.find_all(exp.Column) if column.find_ancestor(exp.Window) is None)
 
 
-def _lacks(group: exp.Group, plain: list[exp.Expression]) -> bool:
+def _lacks(group: exp.Group, plain: list[exp.Expr]) -> bool:
     """Whether a column that is selected as it is is not among those that are grouped by."""
     by = list(group.expressions)
-    if not by or any(isinstance(one, exp.Literal) for one in by) or any(key for key in group.args if key not in ("expressions", "all") and group.args[key]):
+    if (
+        not by
+        or any(isinstance(one, exp.Literal) for one in by)
+        or any(key for key in group.args if key not in ("expressions", "all") and group.args[key])
+    ):
         return False
     named = {one.name.lower() for one in by if isinstance(one, exp.Column)}
-    return any(isinstance(one.unalias(), exp.Column) and not {one.unalias().name.lower(), one.alias.lower()} & named for one in plain)
+    return any(
+        isinstance(one.unalias(), exp.Column) and not {one.unalias().name.lower(), one.alias.lower()} & named
+        for one in plain
+    )
 
 
-def _own(one: exp.Expression, kind: type[exp.Expression], *, windows: bool = True) -> bool:
+def _own(one: exp.Expr, kind: type[exp.Expr], *, windows: bool = True) -> bool:
     """Whether there is such a node in it and not in a query within it; with ``windows`` false, not of a window."""
     start = one.find_ancestor(exp.Select)
     for found in one.find_all(kind):
         if found.find_ancestor(exp.Select) is not start:
             continue
-        if windows or not isinstance(found.parent, exp.Window | exp.Filter) or (
-            isinstance(found.parent, exp.Filter) and not isinstance(found.parent.parent, exp.Window)
+        if (
+            windows
+            or not isinstance(found.parent, exp.Window | exp.Filter)
+            or (isinstance(found.parent, exp.Filter) and not isinstance(found.parent.parent, exp.Window))
         ):
             return True
     return False
 
 
-def _spelled(tree: exp.Expression, sources: Sources) -> Iterator[str]:
+def _spelled(tree: exp.Expr, sources: Sources) -> Iterator[str]:
     """A text that is compared with a column is written as the column's values are, where only the case differs."""
     tables = {one.alias_or_name.lower(): sources.get(one.name) for one in tree.find_all(exp.Table)}
     for literal in [one for one in tree.find_all(exp.Literal) if one.is_string]:
@@ -206,4 +214,3 @@ def _values(source: Source, column: str) -> Iterator[str]:
     for one in profile.columns if profile else ():
         if one.name.lower() == column.lower() and one.top and not one.withheld:
             yield from (value.value for value in one.top)
-

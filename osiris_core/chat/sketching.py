@@ -1,6 +1,6 @@
 """The tables as a small model reads them best: CREATE TABLE statements, with what the values are like as comments.
 
-The same facts as :mod:`osiris_core.chat.describing` gives, under the same rules: text of servers and files is cut, shown
+The facts that :mod:`osiris_core.chat.describing` gives, under the same rules: text of servers and files is cut, shown
 on one line and stands between marks; with privacy ``strict`` no value is told.
 """
 
@@ -71,7 +71,7 @@ def _values(profile: ColumnProfile) -> Sequence[str]:
             return ["values " + ", ".join(map(_literal, shown))]
         return []
     ends = [one for one in (profile.minimum, profile.maximum) if one is not None and _NUMBER.match(one)]
-    return [" to ".join(ends)] if len(ends) == 2 else []  # noqa: PLR2004 - both
+    return [" to ".join(ends)] if len(ends) == 2 else []
 
 
 def _literal(value: str) -> str:

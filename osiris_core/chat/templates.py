@@ -18,7 +18,6 @@ from osiris_core.diagnostics import did_you_mean
 from osiris_core.errors import InvalidInput
 from osiris_core.spec.llm import Message
 
-
 _TURN: Final = re.compile(r"^=== (?P<who>person|model)[ \t]*\n", re.MULTILINE)
 """A line that begins a turn of an example conversation; what stands before the first is the system's."""
 _ROLES: Final[Mapping[str, Literal["user", "assistant"]]] = {"person": "user", "model": "assistant"}

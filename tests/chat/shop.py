@@ -12,7 +12,9 @@ REGISTRY = load_registry(only=frozenset({"duckdb", "filesystem"}))
 DESTINATIONS = destinations_of(REGISTRY, ["@duckdb.main", "@filesystem.data"])
 
 
-def source(name, *columns, table=None, component="filesystem.parquet_extractor", profile=None, comment=None, types=None):
+def source(
+    name, *columns, table=None, component="filesystem.parquet_extractor", profile=None, comment=None, types=None
+):
     """A table of these columns, each VARCHAR unless ``types`` says another type by its name."""
     infos = tuple(ColumnInfo(name=one, type=(types or {}).get(one, "VARCHAR"), nullable=True) for one in columns)
     described = Table(

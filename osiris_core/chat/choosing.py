@@ -24,8 +24,8 @@ ENOUGH = 2
 class Attempt:
     """A reply, the plan made of it (None when it cannot be read), what is wrong with that, and what it gives.
 
-    ``rows`` is None for a plan that does not hold, and empty for one that gives none; ``missing`` is why the wish cannot
-    be met, ``strange`` the words of the wish that the query takes for names which nothing has.
+    ``rows`` is None for a plan that does not hold, and empty for one that gives none; ``missing`` is why the wish
+    cannot be met, ``strange`` the words of the wish that the query takes for names which nothing has.
     """
 
     reply: str

@@ -1,9 +1,10 @@
 """Wishes that no pipeline meets, told by their words, before a small model is asked: it would propose something.
 
 Only what cannot be meant otherwise is declined here: an order to change or delete data at its source, a request for
-secrets or files of the machine, a place that the project has no connection to, orders to the model about itself. What a
-wish quotes is a value and is not looked at. Nothing is safe because of this module: what a pipeline can do is bounded
-by the lowering, the validator and the components. It saves the person a proposal that is not what was asked for.
+secrets or files of the machine, a place that the project has no connection to, an errand, orders to the model about
+itself. What a wish quotes is a value and is not looked at. Nothing is safe because of this module: what a pipeline can
+do is bounded by the lowering, the validator and the components. It saves the person a proposal that is not what was
+asked for.
 """
 
 from __future__ import annotations
@@ -37,6 +38,11 @@ _ABOUT_ITSELF: Final = re.compile(
     r"(?:instructions|rules|prompts))\b|</?(?:system|user|assistant)>",
     re.IGNORECASE,
 )
+_ERRAND: Final = re.compile(
+    r"\A\W*(?:please\s+|can\s+you\s+|could\s+you\s+)?(?:book|buy|reserve|phone|call|e-?mail|text|remind|pay|wake)\b"
+    r"\s+(?:me|us|him|her|them|my|our|a|an|the)\b",
+    re.IGNORECASE,
+)
 _SYSTEMS: Final = (
     "athena", "bigquery", "cassandra", "clickhouse", "cosmos", "couchdb", "databricks", "dynamodb", "elasticsearch",
     "hubspot", "iceberg", "kafka", "mariadb", "mongodb", "mysql", "oracle", "postgres", "postgresql", "redis",
@@ -60,6 +66,8 @@ def declined(wish: str, *, families: Iterable[str]) -> str | None:
         return "A pipeline reads what the project's connections hold, and no other file of the machine."
     if _STATEMENT.search(said) or _DESTROYS.search(said):
         return "A pipeline reads its sources: nothing is deleted or changed there."
+    if _ERRAND.search(said):
+        return "That is nothing a pipeline does: it reads, computes and stores data."
     own = {one.lower() for one in families}
     for match in _INTO.finditer(said):
         system = match["system"].lower()

@@ -30,8 +30,10 @@ _CUES: Final = (
         r"\bincluding\s+those\s+without\b",
     ),
     (
-        "percent of a group: 100.0 * count(*) FILTER (WHERE condition) / count(*); "
-        "percent of all: 100.0 * count(*) / sum(count(*)) OVER ()",
+        (
+            "percent of a group: 100.0 * count(*) FILTER (WHERE condition) / count(*); "
+            "percent of all: 100.0 * count(*) / sum(count(*)) OVER ()"
+        ),
         r"\b(?:percentage|percent|proportion)\b|\bshares?\s+of\b",
     ),
     (
@@ -66,14 +68,20 @@ _CUES: Final = (
         r"\bshare[sd]?\s+(?:the\s+)?(?:\w+\s+)?place\b|\bties?\b|\btied\b",
     ),
     (
-        "dates that are not there: SELECT unnest(generate_series(DATE 'a', DATE 'b', INTERVAL 1 DAY))::DATE AS date "
-        "EXCEPT SELECT date FROM t",
+        (
+            "dates that are not there: SELECT unnest(generate_series(DATE 'a', DATE 'b', INTERVAL 1 DAY))::DATE AS date"
+            " EXCEPT SELECT date FROM t"
+        ),
         r"\b(?:dates|days|months)\b[^.(]*\b(?:was|were|is|are|with)\s+no\b|\b(?:dates|days|months)\s+without\b",
     ),
     (
         "a condition on a count: HAVING count(*) >= n, on rows: WHERE",
         r"\b(?:only|at\s+least|more\s+than|fewer\s+than|less\s+than)\b[^.]*\d",
         r"\b(?:at\s+least|more\s+than|fewer\s+than|less\s+than)\s+(?:one|two|three|five|ten|twenty|a\s+hundred)\b",
+    ),
+    (
+        "only groups that have such rows: HAVING count(*) FILTER (WHERE condition) > 0",
+        r"\b(?:each|every|all|the|those|which|only)\s+\w+\s+(?:that|which|who)\s+(?:has|have|had)\b",
     ),
     (
         "how many rows meet a condition: count(*) FILTER (WHERE condition)",

@@ -139,6 +139,7 @@ class ModelServer:
         self.calls: list[Call] = []
         self.counts_tokens = True  # a chat server may send no usage
         self.tokens_parameters = {"max_tokens", "max_completion_tokens"}
+        self.takes_temperature = True  # models that reason take none
         self._queue: deque[Reply | Status] = deque()
         self._rules: list[tuple[re.Pattern[str], deque[Reply | Status]]] = []
         self._lock = threading.Lock()
@@ -410,6 +411,8 @@ def _chat_problem(server: ModelServer, body: dict[str, Any]) -> Status | None:
     if wrong:
         other = next(iter(server.tokens_parameters))
         return Status(400, f"Unsupported parameter: '{wrong.pop()}' is not supported. Use '{other}' instead.")
+    if not server.takes_temperature and "temperature" in body:
+        return Status(400, "Unsupported value: 'temperature' does not support 0.5 with this model.")
     if not server.counts_tokens and "stream_options" in body:
         return Status(422, "extra_forbidden: stream_options")
     form = body.get("response_format")

@@ -189,6 +189,22 @@ def test_an_old_server_is_asked_without_what_it_does_not_know(make, server):
     assert "temperature" not in str(server.calls)
 
 
+def test_a_temperature_is_sent_where_one_is_wanted_and_taken(make, server):
+    server.say("a", "b", "c")
+    memory = Memory()
+    provider = make("openai_compatible", memory=memory, base_url=server.openai)
+    hear(provider, request(temperature=0.5))
+    assert server.calls[-1].body["temperature"] == 0.5
+    hear(provider, request())
+    assert "temperature" not in server.calls[-1].body
+    server.takes_temperature = False
+    assert len(hear(provider, request(temperature=0.5)).notices) == 1
+    again = make("openai_compatible", memory=memory, base_url=server.openai)
+    server.say("d")
+    assert hear(again, request(temperature=0.5)).notices == []
+    assert "temperature" not in server.calls[-1].body
+
+
 def test_json_in_a_fence_is_taken_out_where_the_model_was_only_told(make, server):
     fenced = '```json\n{"answer": "a", "rows": null}\n```'
     server.say(fenced, fenced)

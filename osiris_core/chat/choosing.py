@@ -34,6 +34,8 @@ class Attempt:
     rows: tuple[tuple[Any, ...], ...] | None = None
     missing: str = ""
     strange: frozenset[str] = frozenset()
+    doubts: int = 0
+    """How much speaks against it: columns that the wish means and the query does not use, texts that the wish lacks."""
 
     @property
     def vote(self) -> Any:
@@ -45,18 +47,19 @@ class Attempt:
 
 def settled(attempts: Sequence[Attempt]) -> bool:
     """Whether enough attempts agree, so that no further one is needed."""
-    return any(_voters(one, attempts) >= ENOUGH and (one.rows or one.missing) for one in attempts)
+    return any(_voters(one, attempts) >= ENOUGH and (one.rows or one.missing) and not one.doubts for one in attempts)
 
 
 def best(attempts: Sequence[Attempt]) -> Attempt:
-    """The first of those that most agree with; one with rows before one without; one that holds before one that does
-    not, and one that can be read before one that cannot.
+    """The first of those that most agree with, among those that least speaks against; one with rows before one without;
+    one that holds before one that does not, and one that can be read before one that cannot.
     """
     return max(
         enumerate(attempts),
         key=lambda one: (
             one[1].vote is not None,
             bool(one[1].rows or one[1].missing),
+            -one[1].doubts,
             _voters(one[1], attempts),
             one[1].plan is not None,
             -one[0],

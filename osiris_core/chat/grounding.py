@@ -9,9 +9,10 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from osiris_core.chat.catalog import Sources
+    from osiris_core.chat.linking import Link
     from osiris_core.spec.catalog import ColumnProfile
 
 DIALECT: Final = "duckdb"
@@ -24,6 +25,21 @@ def parsed(sql: str, dialect: str = DIALECT) -> exp.Expr | None:
     except (SqlglotError, RecursionError):
         return None
     return tree if isinstance(tree, exp.Query) else None
+
+
+def doubts(sql: str, wish: str, meant: Iterable[Link]) -> int:
+    """How much speaks against a query: columns and values that words of the wish mean and it does not use, and texts
+    that it compares with although the wish does not say them.
+    """
+    tree = parsed(sql)
+    if tree is None:
+        return 0
+    used = {one.name.lower() for one in tree.find_all(exp.Identifier)}
+    texts = {one.name.casefold() for one in tree.find_all(exp.Literal) if one.is_string}
+    unused = {(one.column, one.value) for one in meant if one.column.lower() not in used}
+    unused |= {(one.column, one.value) for one in meant if one.value is not None and one.value.casefold() not in texts}
+    compared = {literal.name for one in _compared(tree) for literal in one.find_all(exp.Literal) if literal.is_string}
+    return len(unused) + sum(text.casefold() not in wish.casefold() for text in compared)
 
 
 def strangers(sql: str, sources: Sources) -> frozenset[str]:

@@ -15,7 +15,7 @@ import attrs
 from osiris_core.chat.choosing import Attempt, best, settled
 from osiris_core.chat.deriving import plan_of
 from osiris_core.chat.forms import Query, read_form
-from osiris_core.chat.grounding import beyond, strangers
+from osiris_core.chat.grounding import beyond, doubts, strangers
 from osiris_core.chat.linking import links
 from osiris_core.chat.lowering import lower
 from osiris_core.chat.mending import mend
@@ -96,13 +96,15 @@ class Guide:
         if not query.sql.strip():
             missing = visible_line(query.missing).strip() or "the tables do not hold that"
             return Attempt(reply=reply, missing=f"the tables lack {missing}" if query.missing.strip() else missing)
-        mended = mend(query.sql, self.sources, links(self.wish, self.sources))
+        meant = links(self.wish, self.sources)
+        mended = mend(query.sql, self.sources, meant)
         if (why := beyond(mended.sql, self.sources)) is not None:
             return Attempt(reply=reply, missing=why)
         plan = plan_of(mended.sql, self.wish, self.destinations, mended.notes)
         lowered = lower(plan, self.sources, self.destinations, wish=self.wish)
         strange = self._said(strangers(mended.sql, self.sources))
         made = Attempt(reply=reply, plan=plan, findings=lowered.findings, strange=strange)
+        made = attrs.evolve(made, doubts=doubts(mended.sql, self.wish, meant))
         if lowered.oml is None:
             return made
         proof = self.prover.prove(lowered.oml, file=f"{plan.name}.yaml")

@@ -43,7 +43,7 @@ def mend(sql: str, sources: Sources, meant: Sequence[Link] = ()) -> Mended:
     notes += _named(tree, sources, meant)
     notes += _around(tree)
     for select in tree.find_all(exp.Select):
-        notes += [note for repair in (_placed, _grouped) for note in repair(select)]
+        notes += [note for repair in (_placed, _grouped, _ranked) for note in repair(select)]
     notes += _spelled(tree, sources)
     return Mended(sql=tree.sql(dialect=_DIALECT), notes=tuple(notes)) if notes else Mended(sql=sql)
 
@@ -153,6 +153,23 @@ def _grouped(select: exp.Select) -> Iterator[str]:
         return
     select.set("group", exp.Group(all=True))
     yield f"Rows are grouped by {', '.join(one.alias_or_name or one.sql(dialect=_DIALECT) for one in plain)}."
+
+
+def _ranked(select: exp.Select) -> Iterator[str]:
+    """A limit on all rows where they are ranked within groups is meant of each group."""
+    limit = select.args.get("limit")
+    if not isinstance(limit, exp.Limit) or select.args.get("qualify") is not None:
+        return
+    for one in select.expressions:
+        window = one.this if isinstance(one, exp.Alias) else None
+        ranks = isinstance(window, exp.Window) and isinstance(window.this, exp.RowNumber | exp.Rank | exp.DenseRank)
+        if ranks and window.args.get("partition_by") and isinstance(limit.expression, exp.Literal):
+            condition = exp.LTE(this=exp.column(one.alias), expression=limit.expression.copy())
+            select.set("qualify", exp.Qualify(this=condition))
+            select.set("limit", None)
+            groups = ", ".join(part.sql(dialect=_DIALECT) for part in window.args["partition_by"])
+            yield f"The first {limit.expression.name} are those of each {groups}."
+            return
 
 
 def _outside(one: exp.Expr) -> Iterator[exp.Column]:

@@ -10,8 +10,9 @@ from osiris_core.chat.catalog import Sources
 from osiris_core.chat.choosing import Attempt, best, settled
 from osiris_core.chat.declining import declined
 from osiris_core.chat.deriving import plan_of
+from osiris_core.chat.grounding import doubts
 from osiris_core.chat.guiding import question
-from osiris_core.chat.linking import links
+from osiris_core.chat.linking import Link, links
 from osiris_core.chat.recipes import notes_for
 from osiris_core.chat.sketching import sketch
 from osiris_core.chat.states import State
@@ -176,6 +177,29 @@ def test_rows_come_before_none_and_what_holds_before_what_does_not():
     assert best([broken, empty]) is empty
     assert not settled([empty, empty])
     assert best([Attempt(reply="no JSON"), broken]) is broken
+
+
+def test_what_little_speaks_against_wins_over_numbers():
+    doubted, sound = attempt("a", ((1,),), doubts=1), attempt("c", ((2,),))
+    assert best([doubted, doubted, sound]) is sound
+    assert not settled([doubted, doubted])
+
+
+def test_what_speaks_against_a_query():
+    meant = (
+        Link(said="arrival", table="trips", column="arr_delay"),
+        Link(said="OSL", table="trips", column="port", value="OSL"),
+    )
+    against = [
+        doubts(sql, "arrival of all from OSL", meant)
+        for sql in (
+            "SELECT arr_delay FROM trips WHERE port = 'OSL'",
+            "SELECT arr_delay FROM trips",
+            "SELECT 1 AS x FROM trips WHERE port = 'OSL' AND kind IN ('ferry')",
+            "no query (",
+        )
+    ]
+    assert against == [0, 1, 2, 0]
 
 
 def test_what_is_missing_is_voted_on_as_well():

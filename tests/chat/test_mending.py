@@ -60,6 +60,11 @@ HOSPITAL = Sources(described=(VISITS, CUSTOMERS))
             "The date of a row of visits is made of its year, month and day.",
         ),
         (
+            "SELECT ward, rank() OVER (PARTITION BY ward ORDER BY day) AS r FROM visits ORDER BY ward LIMIT 2",
+            "SELECT ward, RANK() OVER (PARTITION BY ward ORDER BY day) AS r FROM visits QUALIFY r <= 2 ORDER BY ward",
+            "The first 2 are those of each ward.",
+        ),
+        (
             "SELECT location FROM visits",
             "SELECT ward AS location FROM visits",
             "'location' is the column ward of visits.",
@@ -95,6 +100,7 @@ def test_what_can_only_have_meant_one_thing(sql, made, said):
         "SELECT ward, (SELECT count(*) FROM customers) AS n FROM visits",
         "SELECT count(*) FILTER (WHERE ward = 'NORTH') AS n FROM visits",
         "SELECT id FROM visits WHERE day >= 3 AND day < 28",
+        "SELECT id, rank() OVER (ORDER BY day) AS r FROM visits LIMIT 2",
         "SELECT id FROM visits WHERE ward = 'elsewhere'",
         "SELECT date FROM customers",
         "this is no query",

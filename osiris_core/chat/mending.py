@@ -162,8 +162,9 @@ def _ranked(select: exp.Select) -> Iterator[str]:
         return
     for one in select.expressions:
         window = one.this if isinstance(one, exp.Alias) else None
-        ranks = isinstance(window, exp.Window) and isinstance(window.this, exp.RowNumber | exp.Rank | exp.DenseRank)
-        if ranks and window.args.get("partition_by") and isinstance(limit.expression, exp.Literal):
+        if not isinstance(window, exp.Window) or not isinstance(window.this, exp.RowNumber | exp.Rank | exp.DenseRank):
+            continue
+        if window.args.get("partition_by") and isinstance(limit.expression, exp.Literal):
             condition = exp.LTE(this=exp.column(one.alias), expression=limit.expression.copy())
             select.set("qualify", exp.Qualify(this=condition))
             select.set("limit", None)

@@ -16,7 +16,7 @@ from osiris_core.chat.choosing import Attempt, best, settled
 from osiris_core.chat.deriving import plan_of
 from osiris_core.chat.forms import Query, read_form
 from osiris_core.chat.grounding import beyond, doubts, strangers
-from osiris_core.chat.linking import links
+from osiris_core.chat.linking import links, means
 from osiris_core.chat.lowering import lower
 from osiris_core.chat.mending import mend
 from osiris_core.chat.recipes import notes_for
@@ -118,8 +118,12 @@ class Guide:
             return attrs.evolve(made, findings=(*error.diagnostics,), strange=frozenset())
 
     def _said(self, names: frozenset[str]) -> frozenset[str]:
-        """The words of the wish of which ``names`` are made."""
+        """The words of the wish of which ``names`` are made, of names none of whose words means a column."""
         words = {word.lower() for word in _WORD.findall(self.wish)}
-        meant = {link.said for link in links(self.wish, self.sources)}
-        parts = {part for name in names for part in _WORD.findall(name.lower()) if len(part) >= _SHORT}
-        return frozenset(part for part in parts if {part, f"{part}s"} & words and not {part, f"{part}s"} & meant)
+        meant = {word for link in links(self.wish, self.sources) for word in link.said.split()}
+        found: set[str] = set()
+        for name in names:
+            parts = [part for part in _WORD.findall(name.lower()) if len(part) >= _SHORT]
+            if not any(means(word, part) for word in meant for part in parts):
+                found |= {part for part in parts if {part, f"{part}s"} & words}
+        return frozenset(found)

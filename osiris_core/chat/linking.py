@@ -95,13 +95,14 @@ def _runs(words: Sequence[str], column: str) -> Iterator[tuple[int, int]]:
     for at in range(len(words) - len(parts) + 1):
         if len(parts) == 1 and at and words[at].endswith("s") and (words[at - 1].isdigit() or words[at - 1] == "in"):
             continue  # an amount: `12 hours`, `in minutes`
-        if all(_means(word, part) for word, part in zip(words[at:], parts, strict=False)):
+        if all(means(word, part) for word, part in zip(words[at:], parts, strict=False)):
             yield at, len(parts)
         elif len(parts) == 1 and at + 1 < len(words) and _joined(words[at], words[at + 1], parts[0]):
             yield at, 2
 
 
-def _means(word: str, part: str) -> bool:
+def means(word: str, part: str) -> bool:
+    """Whether a word of a wish means a part of a name: it is that, its plural, or what it shortens."""
     singular = word[:-3] + "y" if word.endswith("ies") else word.removesuffix("s")
     if part in (word, singular):
         return True
@@ -145,7 +146,7 @@ def _has_column(word: str, sources: Sources) -> bool:
 
 
 def _is_named(table: str, words: Sequence[str]) -> bool:
-    return any(_means(word, part) for word in words for part in (table, table.removesuffix("s")))
+    return any(means(word, part) for word in words for part in (table, table.removesuffix("s")))
 
 
 def _said(value: str, wish: str) -> re.Match[str] | None:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from osiris_core.chat.linking import Link
 
 _DIALECT: Final = "duckdb"
+_EMPTY: Final = frozenset({"number", "no", "id", "code", "value", "the", "of"})
+"""Words that a small model adds to a column's name."""
 _OTHERS: Final = ("mysql", "postgres", "sqlite", "snowflake", "bigquery", "tsql")
 
 
@@ -75,8 +77,7 @@ def _named(tree: exp.Expr, sources: Sources, meant: Sequence[Link]) -> Iterator[
         select = column.find_ancestor(exp.Select)
         tables = _tables_of(select, sources) if select is not None else {}
         name = column.name.lower()
-        words = (name.replace("_", " "), f"{name.replace('_', ' ')}s")
-        found = [one for one in meant if one.value is None and one.said in words and one.table in tables]
+        found = [one for one in meant if one.value is None and one.table in tables and _is_said(name, one.said)]
         if len({one.column for one in found}) == 1:
             made: exp.Expr = exp.column(found[0].column, table=column.table or None)
             said.add(f"'{column.name}' is the column {found[0].column} of {found[0].table}.")
@@ -90,6 +91,12 @@ def _named(tree: exp.Expr, sources: Sources, meant: Sequence[Link]) -> Iterator[
             made = exp.alias_(made, column.name)
         column.replace(made)
     yield from sorted(said)
+
+
+def _is_said(name: str, said: str) -> bool:
+    """Whether the name is these words, with or without a word that tells nothing: ``flight_number``."""
+    words = [word for word in name.split("_") if word not in _EMPTY] or name.split("_")
+    return " ".join(words) in (said, said.removesuffix("s")) or name.replace("_", " ") == said
 
 
 def _around(tree: exp.Expr) -> Iterator[str]:

@@ -291,6 +291,13 @@ def test_a_name_of_the_wish_that_nothing_has_makes_it_impossible(shop):
     assert shop.front.said == ["That cannot be done: no table has 'salary'."]
 
 
+def test_a_name_made_of_a_column_and_another_word_of_the_wish_is_no_reason_to_decline(shop):
+    shop.server.on(".", query("SELECT customers.city_list FROM customers"))
+    chat = shop.chat(guided=True)
+    with pytest.raises(InvalidInput, match="city_list"):
+        chat.say("the list of cities of the customers")
+
+
 def test_the_model_may_say_that_something_is_missing(shop):
     shop.server.on(".", query("", "the age"))
     chat = shop.chat(guided=True)

@@ -65,6 +65,11 @@ HOSPITAL = Sources(described=(VISITS, CUSTOMERS))
             "The first 2 are those of each ward.",
         ),
         (
+            "SELECT location_number FROM visits",
+            "SELECT ward AS location_number FROM visits",
+            "'location_number' is the column ward of visits.",
+        ),
+        (
             "SELECT location FROM visits",
             "SELECT ward AS location FROM visits",
             "'location' is the column ward of visits.",

@@ -103,7 +103,7 @@ class Evaluator:
             problem = _talk(session, intent.utterance)
             seconds = round(time.monotonic() - began, 2)
             bound = session.state is State.APPROVAL
-            why = self._judged(intent, session, world, problem)
+            why = self._judged(intent, session, world, problem, front.said)
         finally:
             session.close()
         spent = session.caller.spent
@@ -124,14 +124,14 @@ class Evaluator:
             oml=None if session.draft is None else session.draft.oml,
         )
 
-    def _judged(self, intent: Intent, session: ChatSession, world: World, problem: str | None) -> str | None:
-        """What is not as wanted, or None."""
+    def _judged(self, intent: Intent, session: ChatSession, world: World, problem: str | None, said: str) -> str | None:
+        """What is not as wanted, or None; ``said`` is what the person was told last."""
         if intent.expect == "refused":
             if session.state is State.APPROVAL:
                 return "a pipeline was proposed where the wish should have been declined"
             return None if session.state is State.COMPLETE else f"it ended in {session.state}: {problem}"
         if session.state is not State.APPROVAL:
-            return problem or f"it ended in {session.state}"
+            return problem or f"it ended in {session.state}: {said}"
         try:
             found = self._rows(intent, session, world)
         except OsirisError as error:
@@ -232,10 +232,12 @@ class _Front:
 
     def __init__(self) -> None:
         self.states: list[State] = []
+        self.said = ""
         self.questions = 0
         self.late_questions = 0
 
     def say(self, text: str) -> None:
+        self.said = text
         if not text.rstrip().endswith("?"):
             return
         if State.DISCOVERY in self.states:

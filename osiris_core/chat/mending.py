@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Final
 import attrs
 from sqlglot import exp
 
+from osiris_core.chat.catalog import Sources
 from osiris_core.chat.grounding import parsed, strange_names
+from osiris_core.chat.linking import links
 from osiris_core.chat.sketching import DATE_PARTS, has_date_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from osiris_core.chat.catalog import Source, Sources
+    from osiris_core.chat.catalog import Source
     from osiris_core.chat.linking import Link
 
 _DIALECT: Final = "duckdb"
@@ -77,7 +79,8 @@ def _named(tree: exp.Expr, sources: Sources, meant: Sequence[Link]) -> Iterator[
         select = column.find_ancestor(exp.Select)
         tables = _tables_of(select, sources) if select is not None else {}
         name = column.name.lower()
-        found = [one for one in meant if one.value is None and one.table in tables and _is_said(name, one.said)]
+        own = links(name.replace("_", " "), Sources(described=tuple(tables.values())))
+        found = [one for one in (*meant, *own) if one.table in tables and not one.value and _is_said(name, one.said)]
         if len({one.column for one in found}) == 1:
             made: exp.Expr = exp.column(found[0].column, table=column.table or None)
             said.add(f"'{column.name}' is the column {found[0].column} of {found[0].table}.")

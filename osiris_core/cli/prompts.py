@@ -105,6 +105,8 @@ def readme(purposes: tuple[Purpose, ...]) -> str:
         "Change the texts as you like and use them with `osiris chat --pro-mode` and this folder. A placeholder is a",
         "name in double braces; one that is required must stand in the text, one that is unknown is an error.",
         "What is safe is decided by the program, whatever stands here.",
+        "",
+        "A line `=== person` or `=== model` begins a turn of an example conversation.",
     ]
     for purpose in purposes:
         lines += ["", f"## {purpose.name}.md", ""]

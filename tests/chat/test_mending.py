@@ -118,6 +118,15 @@ def test_what_is_right_or_in_doubt_is_left_as_it_is(sql):
     assert (mended.sql, mended.notes) == (sql, ())
 
 
+def test_a_name_that_a_column_shortens():
+    ferries = Sources(described=(source("ferries", "dep_delay", "arr_delay"),))
+    mended = mend("SELECT max(f.departure_delay) AS most FROM ferries AS f", ferries)
+    assert mended.sql == "SELECT MAX(f.dep_delay) AS most FROM ferries AS f"
+    assert mended.notes == ("'departure_delay' is the column dep_delay of ferries.",)
+    for unsure in ("SELECT delay FROM ferries", "SELECT departure FROM ferries"):
+        assert mend(unsure, ferries).notes == ()
+
+
 def test_names_that_nothing_has():
     sql = "WITH w AS (SELECT ward AS k FROM visits) SELECT k, price, count(*) AS n FROM w, nowhere ORDER BY n"
     assert strangers(sql, HOSPITAL) == {"price", "nowhere"}

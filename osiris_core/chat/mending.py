@@ -45,6 +45,8 @@ def mend(sql: str, sources: Sources, meant: Sequence[Link] = ()) -> Mended:
     if tree is None:
         return Mended(sql=sql)
     notes += _named(tree, sources, meant)
+    for select in tree.find_all(exp.Select):
+        notes += _owned(select, sources, meant)
     notes += _around(tree)
     for select in tree.find_all(exp.Select):
         notes += [note for repair in (_placed, _grouped, _ranked) for note in repair(select)]
@@ -93,6 +95,38 @@ def _named(tree: exp.Expr, sources: Sources, meant: Sequence[Link]) -> Iterator[
         if isinstance(column.parent, exp.Select):
             made = exp.alias_(made, column.name)
         column.replace(made)
+    yield from sorted(said)
+
+
+def _owned(select: exp.Select, sources: Sources, meant: Sequence[Link]) -> Iterator[str]:
+    """A column is of the table that has it: where it is said to be of another one; and where several have it, of the
+    one that the wish means, else of the first.
+    """
+    joins = select.args.get("joins") or ()
+    shared = {name.name.lower() for join in joins for name in join.args.get("using") or ()}
+    shared |= {"*"} if any(join.args.get("method") == "NATURAL" for join in joins) else set()
+    tables: dict[str, Source] = {}
+    for table in select.find_all(exp.Table):
+        source = sources.get(table.name) if table.find_ancestor(exp.Select) is select else None
+        if source is not None:
+            tables[table.alias_or_name] = source
+    if len(tables) < 2 or "*" in shared:
+        return
+    outputs = {one.alias.lower() for one in select.expressions if isinstance(one, exp.Alias)}
+    said: set[str] = set()
+    for column in [one for one in select.find_all(exp.Column) if one.find_ancestor(exp.Select) is select]:
+        name = column.name.lower()
+        owners = [alias for alias, source in tables.items() if name in map(str.lower, source.columns)]
+        wrong = column.table in tables and column.table not in owners and len(owners) == 1
+        rivals = not column.table and len(owners) > 1 and name not in shared
+        if not wrong and (not rivals or (name in outputs and column.find_ancestor(exp.Order, exp.Group))):
+            continue
+        linked = [
+            alias for alias in owners for one in meant if tables[alias].name == one.table and one.column.lower() == name
+        ]
+        owner = (linked or owners)[0]
+        column.set("table", exp.to_identifier(owner))
+        said.add(f"'{column.name}' is that of {tables[owner].name}.")
     yield from sorted(said)
 
 

@@ -118,6 +118,47 @@ def test_what_is_right_or_in_doubt_is_left_as_it_is(sql):
     assert (mended.sql, mended.notes) == (sql, ())
 
 
+@pytest.mark.parametrize(
+    ("sql", "made", "said"),
+    [
+        (
+            "SELECT v.id, v.city FROM visits AS v JOIN customers AS c ON c.id = v.id",
+            "SELECT v.id, c.city FROM visits AS v JOIN customers AS c ON c.id = v.id",
+            "'city' is that of customers.",
+        ),
+        (
+            "SELECT id FROM visits AS v JOIN customers AS c ON c.name = v.ward",
+            "SELECT v.id FROM visits AS v JOIN customers AS c ON c.name = v.ward",
+            "'id' is that of visits.",
+        ),
+        (
+            "SELECT max(id) AS m FROM visits JOIN customers USING (id)",
+            "SELECT max(id) AS m FROM visits JOIN customers USING (id)",
+            None,
+        ),
+        (
+            "SELECT v.ward AS id FROM visits AS v JOIN customers AS c ON c.id = v.id ORDER BY id",
+            "SELECT v.ward AS id FROM visits AS v JOIN customers AS c ON c.id = v.id ORDER BY id",
+            None,
+        ),
+        (
+            "SELECT ward FROM visits WHERE EXISTS (SELECT 1 FROM customers AS c WHERE id = name)",
+            "SELECT ward FROM visits WHERE EXISTS (SELECT 1 FROM customers AS c WHERE id = name)",
+            None,
+        ),
+    ],
+)
+def test_whose_a_column_is(sql, made, said):
+    mended = mend(sql, HOSPITAL)
+    assert (mended.sql, mended.notes) == (made, () if said is None else (said,))
+
+
+def test_of_columns_that_several_tables_have_the_wish_means_one():
+    meant = (Link(said="customer id", table="customers", column="id"),)
+    sql = "SELECT id FROM visits AS v JOIN customers AS c ON c.name = v.ward"
+    assert mend(sql, HOSPITAL, meant).sql.startswith("SELECT c.id FROM")
+
+
 def test_a_name_that_a_column_shortens():
     ferries = Sources(described=(source("ferries", "dep_delay", "arr_delay"),))
     mended = mend("SELECT max(f.departure_delay) AS most FROM ferries AS f", ferries)

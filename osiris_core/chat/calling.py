@@ -169,8 +169,11 @@ class Caller:
         schema: Mapping[str, Any] | None,
         schema_name: str,
         temperature: float | None = None,
+        output_tokens: int | None = None,
     ) -> Reply:
-        """The reply of the first candidate that gives one. Raises the last one's LLMError, or OsirisError for what is
+        """The reply of the first candidate that gives one; cut off at ``output_tokens`` where they are given.
+
+        Raises the last one's LLMError, or OsirisError for what is
         not sent at all: a secret, or a call beyond ``limits.cost``.
         """
         self._check(messages)
@@ -181,7 +184,7 @@ class Caller:
                     f"{self.candidates[at - 1].name} does not answer ({failure.message}); asking {candidate.name}"
                 )
             try:
-                return self._ask(candidate, purpose, messages, schema, schema_name, temperature)
+                return self._ask(candidate, purpose, messages, schema, schema_name, temperature, output_tokens)
             except LLMError as error:
                 failure = error
         assert failure is not None
@@ -207,11 +210,12 @@ class Caller:
         schema: Mapping[str, Any] | None,
         schema_name: str,
         temperature: float | None,
+        output_tokens: int | None,
     ) -> Reply:
         if self._limits.cost is not None and candidate.price is None:
             message = f"the price of {candidate.name} is not known, so a limit of cost cannot be kept; nothing was sent"
             raise InvalidInput(UNPRICED, message, hint="leave out --max-cost and llm.max_cost, or use another model")
-        tokens, began = self._limits.output_tokens, time.monotonic()
+        tokens, began = output_tokens or self._limits.output_tokens, time.monotonic()
         for tried in range(1, _TRIES + 1):
             request = Request(
                 model=candidate.model,
@@ -244,7 +248,7 @@ class Caller:
                 )
                 if done.stop == "refusal":
                     raise LLMError(REFUSED, f"{candidate.name} refused to answer", hint="say it in other words")
-                if done.stop == "max_tokens":
+                if done.stop == "max_tokens" and output_tokens is None:
                     tokens *= 2
                     message = f"the reply of {candidate.name} was cut off at {request.max_output_tokens:,} tokens"
                     raise LLMError(SHORT, message, retriable=True)

@@ -43,6 +43,8 @@ MASKED: Final = "OSR-CHAT-034"
 
 _QUESTIONS: Final = 2
 """How often the model may ask before it has to go on with what it knows."""
+_LONGEST_QUERY: Final = 400
+"""Tokens of a small model's reply: one that goes on for longer repeats itself, and would for minutes."""
 _REMEMBERED: Final = 6
 """How many of the person's last sentences a call is told."""
 
@@ -470,7 +472,12 @@ class Conversation:
             {"intent": "understanding", "plan": "planning", "guided": "planning"}.get(purpose, purpose)
         )
         return self._helpers.caller.call(
-            purpose, messages, schema=schema, schema_name=purpose, temperature=temperature
+            purpose,
+            messages,
+            schema=schema,
+            schema_name=purpose,
+            temperature=temperature,
+            output_tokens=_LONGEST_QUERY if self._helpers.guided else None,
         ).text
 
     def _wish(self) -> str:

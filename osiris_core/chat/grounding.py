@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 import sqlglot
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from osiris_core.spec.catalog import ColumnProfile
 
 DIALECT: Final = "duckdb"
+_NUMBER: Final = re.compile(r"\d+(?:\.\d+)?")
 
 
 def parsed(sql: str, dialect: str = DIALECT) -> exp.Expr | None:
@@ -60,30 +62,48 @@ def strange_names(tree: exp.Expr, sources: Sources) -> frozenset[str]:
     )
 
 
-def beyond(sql: str, sources: Sources) -> str | None:
+def beyond(sql: str, sources: Sources, wish: str) -> str | None:
     """Which column a query looks for values in that lie beyond all of it, in a sentence; None when there is none.
 
-    Only where the whole column was looked at, and nothing that the column may hold is looked for beside.
+    Only for values that the wish says, where the whole column was looked at, and nothing that the column may hold is
+    looked for beside.
     """
     tree = parsed(sql)
     if tree is None:
         return None
-    looked: dict[tuple[str, str, str], list[bool]] = {}
+    looked: dict[str, list[bool]] = {}
     for one in _compared(tree):
-        column, values = one.this, list(_numbers(one))
-        of_year = isinstance(column, exp.Year | exp.Extract)
-        column = column.find(exp.Column) if of_year else column
-        if not isinstance(column, exp.Column) or not values:
-            continue
-        for table, profile in _profiles(tree, column, sources):
-            ends = _ends(profile, of_year=of_year)
-            if ends is not None:
-                said = f"'{profile.name}' of {table} is", f"{ends[0]:g}", f"{ends[1]:g}"
-                looked.setdefault(said, []).extend(not ends[0] <= value <= ends[1] for value in values)
-    for (what, least, greatest), outside in looked.items():
-        if all(outside):
-            return f"{what} {least} in all rows" if least == greatest else f"{what} from {least} to {greatest}"
-    return None
+        for what, outside in _looked_for(one, tree, sources):
+            looked.setdefault(what, []).append(outside and is_said(one, wish))
+    return next((what for what, outside in looked.items() if all(outside)), None)
+
+
+def is_beyond(one: exp.Expr, tree: exp.Expr, sources: Sources) -> bool:
+    """Whether a condition looks for numbers that lie beyond all that the column holds, whichever it is."""
+    found = list(_looked_for(one, tree, sources)) if isinstance(one, exp.EQ | exp.In) else []
+    return bool(found) and all(outside for _, outside in found)
+
+
+def is_said(one: exp.Expr, wish: str) -> bool:
+    """Whether the wish says a number that something is compared with."""
+    words = set(_NUMBER.findall(wish))
+    return isinstance(one, exp.EQ | exp.In) and any(f"{value:g}" in words for value in _numbers(one))
+
+
+def _looked_for(one: exp.EQ | exp.In, tree: exp.Expr, sources: Sources) -> Iterator[tuple[str, bool]]:
+    """What the column that is compared may be, in a sentence, and whether all that is looked for lies beyond it."""
+    column, values = one.this, list(_numbers(one))
+    of_year = isinstance(column, exp.Year | exp.Extract)
+    column = column.find(exp.Column) if of_year else column
+    if not isinstance(column, exp.Column) or not values:
+        return
+    for table, profile in _profiles(tree, column, sources):
+        ends = _ends(profile, of_year=of_year)
+        if ends is not None:
+            least, greatest = (f"{end:g}" for end in ends)
+            held = f"{least} in all rows" if least == greatest else f"from {least} to {greatest}"
+            outside = all(not ends[0] <= value <= ends[1] for value in values)
+            yield f"'{profile.name}' of {table} is {held}", outside
 
 
 def _compared(tree: exp.Expr) -> Iterator[exp.EQ | exp.In]:

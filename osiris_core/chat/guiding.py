@@ -97,8 +97,8 @@ class Guide:
             missing = visible_line(query.missing).strip() or "the tables do not hold that"
             return Attempt(reply=reply, missing=f"the tables lack {missing}" if query.missing.strip() else missing)
         meant = links(self.wish, self.sources)
-        mended = mend(query.sql, self.sources, meant)
-        if (why := beyond(mended.sql, self.sources)) is not None:
+        mended = mend(query.sql, self.sources, meant, self.wish)
+        if (why := beyond(mended.sql, self.sources, self.wish)) is not None:
             return Attempt(reply=reply, missing=why)
         plan = plan_of(mended.sql, self.wish, self.destinations, mended.notes)
         lowered = lower(plan, self.sources, self.destinations, wish=self.wish)

@@ -13,7 +13,7 @@ import attrs
 from sqlglot import exp
 
 from osiris_core.chat.catalog import Sources
-from osiris_core.chat.grounding import parsed, strange_names
+from osiris_core.chat.grounding import is_beyond, is_said, parsed, strange_names
 from osiris_core.chat.linking import links
 from osiris_core.chat.sketching import DATE_PARTS, has_date_parts
 
@@ -37,9 +37,9 @@ class Mended:
     notes: tuple[str, ...] = ()
 
 
-def mend(sql: str, sources: Sources, meant: Sequence[Link] = ()) -> Mended:
-    """``sql`` as it must have been meant, ``meant`` being the columns that words of the wish mean; what cannot be read
-    is left as it is.
+def mend(sql: str, sources: Sources, meant: Sequence[Link] = (), wish: str = "") -> Mended:
+    """``sql`` as it must have been meant, ``meant`` being the columns that words of the ``wish`` mean; what cannot be
+    read is left as it is.
     """
     tree, notes = _read(sql)
     if tree is None:
@@ -48,6 +48,8 @@ def mend(sql: str, sources: Sources, meant: Sequence[Link] = ()) -> Mended:
     for select in tree.find_all(exp.Select):
         notes += _owned(select, sources, meant)
     notes += _around(tree)
+    notes += _invented(tree, sources, wish)
+    notes += _percent(tree)
     for select in tree.find_all(exp.Select):
         notes += [note for repair in (_placed, _grouped, _ranked) for note in repair(select)]
     notes += _spelled(tree, sources)
@@ -155,6 +157,35 @@ def _around(tree: exp.Expr) -> Iterator[str]:
 def _crossed(least: exp.Expr, most: exp.Expr) -> bool:
     numbers = [float(one.name) for one in (least, most) if isinstance(one, exp.Literal) and not one.is_string]
     return len(numbers) == 2 and numbers[0] > numbers[1]
+
+
+def _invented(tree: exp.Expr, sources: Sources, wish: str) -> Iterator[str]:
+    """A condition that nothing meets, for a number which the wish does not say, is left out: ``year = 2021``."""
+    for where in list(tree.find_all(exp.Where)):
+        parts = list(where.this.flatten()) if isinstance(where.this, exp.And) else [where.this]
+        left = [one for one in parts if is_beyond(one, tree, sources) and not is_said(one, wish)]
+        if not left:
+            continue
+        kept = [one for one in parts if one not in left]
+        said = " and ".join(one.sql(dialect=_DIALECT) for one in left)
+        if kept:
+            where.set("this", exp.and_(*kept))
+        else:
+            where.pop()
+        yield f"The condition {said}, which nothing meets and the wish does not name, is left out."
+
+
+def _percent(tree: exp.Expr) -> Iterator[str]:
+    """A hundred times a share that is in percent already is that share: ``100.0 * a / b * 100``."""
+    for outer in [one for one in tree.find_all(exp.Mul) if _is_hundred(one.expression)]:
+        share = outer.this
+        if isinstance(share, exp.Div) and isinstance(share.this, exp.Mul) and _is_hundred(share.this.this):
+            outer.replace(share)
+            yield "A share in percent is not multiplied by 100 again."
+
+
+def _is_hundred(one: exp.Expr) -> bool:
+    return isinstance(one, exp.Literal) and not one.is_string and float(one.name) == 100.0
 
 
 def _tables_of(select: exp.Select, sources: Sources) -> dict[str, Source]:

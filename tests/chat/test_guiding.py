@@ -19,6 +19,7 @@ from osiris_core.chat.states import State
 from osiris_core.chat.templates import load_templates
 from osiris_core.errors import InvalidInput
 from tests.chat.shop import CUSTOMERS, DESTINATIONS, ORDERS, SHOP, profiled, source
+from tests.servers.models import Reply
 
 TRIPS = source(
     "trips", "ship", "dep_port", "arr_delay", "lat", "capnum", profile=profiled("dep_port", "OSL", "Harbour End")
@@ -268,6 +269,16 @@ def test_errors_go_back_once(shop):
     assert chat.state is State.APPROVAL
     assert shop.front.states.count("REGENERATE_ONCE") == 1
     assert "wrong" in shop.server.calls[-1].body["messages"][-1]["content"]
+
+
+def test_a_reply_that_goes_on_and_on_is_cut_off_and_not_asked_for_again(shop):
+    endless = Reply('{"missing": "", "sql": "SELECT 1 LIMIT 1000000000', stop="max_tokens")
+    shop.server.say(endless, query(), query("SELECT city, count(id) AS n FROM customers GROUP BY city"))
+    chat = shop.chat(guided=True)
+    chat.say("customers by city")
+    assert chat.state is State.APPROVAL
+    limits = {call.body.get("max_tokens") or call.body["max_completion_tokens"] for call in shop.server.calls}
+    assert (len(shop.server.calls), len(limits), max(limits) < 1000) == (3, 1, True)
 
 
 def test_a_second_failure_is_an_error(shop):

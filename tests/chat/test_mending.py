@@ -196,9 +196,27 @@ def years(*, basis="full", withheld=False):
     ],
 )
 def test_values_beyond_all_that_a_column_holds(condition, said):
-    assert beyond(f"SELECT id FROM visits v WHERE {condition}", years()) == said
+    assert beyond(f"SELECT id FROM visits v WHERE {condition}", years(), "of 2015, 2016 and 2031") == said
 
 
 def test_what_was_not_looked_at_whole_is_not_judged():
-    assert beyond("SELECT id FROM visits WHERE year = 2015", years(basis="sample")) is None
-    assert beyond("SELECT id FROM visits WHERE year = 2015", years(withheld=True)) is None
+    assert beyond("SELECT id FROM visits WHERE year = 2015", years(basis="sample"), "2015") is None
+    assert beyond("SELECT id FROM visits WHERE year = 2015", years(withheld=True), "2015") is None
+
+
+def test_a_year_that_the_model_invents_is_left_out_and_one_that_is_said_is_not():
+    sql = "SELECT id FROM visits WHERE year = 2021 AND id = 'x'"
+    mended = mend(sql, years(), (), "the visits of summer")
+    assert mended.sql == "SELECT id FROM visits WHERE id = 'x'"
+    assert mended.notes == ("The condition year = 2021, which nothing meets and the wish does not name, is left out.",)
+    assert mend("SELECT id FROM visits WHERE year = 2021", years(), (), "visits").sql == "SELECT id FROM visits"
+    assert mend(sql, years(), (), "the visits of 2021").sql == sql
+    assert beyond(sql, years(), "the visits of summer") is None
+    assert mend("SELECT id FROM visits WHERE year = 2020", years(), (), "visits").notes == ()
+
+
+def test_percent_of_percent():
+    sql = "SELECT round(100.0 * count(id) / count(*) * 100, 1) AS p FROM visits"
+    mended = mend(sql, HOSPITAL)
+    assert mended.sql == "SELECT ROUND(100.0 * COUNT(id) / COUNT(*), 1) AS p FROM visits"
+    assert mend("SELECT round(1.0 * count(id) / count(*) * 100, 1) AS p FROM visits", HOSPITAL).notes == ()

@@ -107,7 +107,7 @@ class Guide:
         made = attrs.evolve(made, doubts=doubts(mended.sql, self.wish, meant))
         if lowered.oml is None:
             return made
-        proof = self.prover.prove(lowered.oml, file=f"{plan.name}.yaml")
+        proof = self.prover.prove_text(lowered.oml, file=f"{plan.name}.yaml")
         if proof.unusable is not None:
             raise proof.unusable
         if not proof.holds:

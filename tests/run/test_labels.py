@@ -75,7 +75,8 @@ def test_what_is_one_comes_back(labels):
 
 def test_a_secret_in_a_label_is_masked_also_when_it_becomes_known_later(tmp_path):
     masks = Redactor()
-    details = {"pipeline": "p", "labels": {"why": f"uses {SECRET}", "password": "hunter2-hunter2"}}
+    made_up = "hunter2-hunter2"
+    details = {"pipeline": "p", "labels": {"why": f"uses {SECRET}", "password": made_up}}
     session = Session.create("run", tmp_path, details=details, redactor=masks)
     assert "hunter2" not in (session.path / "session.json").read_text()
     masks.register(SECRET)

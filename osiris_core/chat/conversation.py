@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import attrs
 
 from osiris_core.chat.declining import declined
-from osiris_core.chat.describing import BEGIN, END, destinations_text, tables_text
+from osiris_core.chat.describing import BEGIN, END, destinations_text, finding_line, tables_text
 from osiris_core.chat.draft import Draft
 from osiris_core.chat.forms import UNSAID, Intent, Plan, Query, read_form, schema_of
 from osiris_core.chat.guiding import Guide, question
@@ -19,7 +19,6 @@ from osiris_core.chat.lowering import lower
 from osiris_core.chat.sketching import sketch
 from osiris_core.chat.states import WAITING, Signal, State, following
 from osiris_core.diagnostics import Diagnostic
-from osiris_core.display import visible_line
 from osiris_core.errors import Cancelled, InvalidInput, OsirisError
 from osiris_core.redaction import MASK
 from osiris_core.spec.llm import Message
@@ -331,7 +330,7 @@ class Conversation:
 
     def _invalid(self, findings: Sequence[Diagnostic]) -> Signal:
         if self._plan is None or self._repaired:
-            said = "; ".join(_finding_line(one) for one in list(findings)[:3])
+            said = "; ".join(finding_line(one) for one in list(findings)[:3])
             raise InvalidInput(
                 NOT_PROVED,
                 f"the pipeline cannot be used: {said}",
@@ -343,7 +342,7 @@ class Conversation:
 
     def _regenerate(self) -> Signal:
         self._repaired = True
-        errors = "\n".join(_finding_line(one) for one in self._findings)
+        errors = "\n".join(finding_line(one) for one in self._findings)
         prompt = self._helpers.templates["repair"].render(
             {"errors": f"{BEGIN}\n{self._masked(errors).replace(END, '')}\n{END}"}
         )
@@ -494,9 +493,3 @@ class Conversation:
         if self.memory.draft is not None and self.memory.draft.oml != draft.oml:
             self.memory.previous = self.memory.draft
         self.memory.draft = draft
-
-
-def _finding_line(one: Diagnostic) -> str:
-    where = ".".join(str(part) for part in one.path) if one.path else ""
-    hint = f" ({one.hint})" if one.hint else ""
-    return visible_line(f"{f'{where}: ' if where else ''}{one.message}{hint}")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from osiris_core.chat.catalog import Source, Sources
     from osiris_core.chat.destinations import Destination
+    from osiris_core.diagnostics import Diagnostic
     from osiris_core.discovery.relations import Relation
     from osiris_core.spec.catalog import ColumnInfo, ColumnProfile
 
@@ -121,3 +122,10 @@ def quoted(text: str, longest: int) -> str:
     """A text of the data as a JSON string, cut."""
     shown = visible_line(text)
     return json.dumps(shown if len(shown) <= longest else f"{shown[: longest - 1]}…", ensure_ascii=False)
+
+
+def finding_line(one: Diagnostic) -> str:
+    """A finding for the model, or in a message to the person: where in the document, what, what to do."""
+    where = ".".join(str(part) for part in one.path) if one.path else ""
+    hint = f" ({one.hint})" if one.hint else ""
+    return visible_line(f"{f'{where}: ' if where else ''}{one.message}{hint}")

@@ -158,7 +158,7 @@ def test_ctrl_c_stops_a_run_and_keeps_the_conversation(terminal, server, flights
     one.ready("ERROR")
     server.say(intent(), plan(THREE))
     one.enter("only the three largest")
-    one.ready("APPROVAL")
+    one.wait("Run this pipeline")
 
 
 def test_ctrl_c_stops_a_query_and_a_preview(terminal, server):

@@ -22,7 +22,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 LIMITS: Final = {
     "osiris-core": 120.0,
     "osiris-filesystem": 140.0,
-    "osiris-llm": 125.0,
+    "osiris-llm": 130.0,
     "osiris-mysql": 220.0,
     "osiris-observability": 121.0,
     "osiris-supabase": 240.0,

@@ -29,6 +29,9 @@ GRACE_SECONDS: Final = 20.0
 """How long the run waits for stopped units; drivers get :data:`osiris_core.run.attempt.STOP_SECONDS` of it."""
 
 
+_SLICE_SECONDS: Final = 0.2
+
+
 class Interrupts:
     """Requests from outside to stop a run. :meth:`request` may be called from a signal handler."""
 
@@ -39,6 +42,21 @@ class Interrupts:
     def request(self, name: str) -> None:
         """Ask the run to stop; ``name`` says who asks (``SIGINT``)."""
         self.messages.put(name)
+
+    def take(self, seconds: float | None) -> Any:
+        """The next message; raises ``queue.Empty`` when none has come after ``seconds`` (None: waits for one).
+
+        It waits in slices. A signal that comes right before a wait does not end it, and its handler, which is what puts
+        the message, runs only when the wait does end.
+        """
+        until = None if seconds is None else time.monotonic() + seconds
+        while True:
+            left = _SLICE_SECONDS if until is None else min(_SLICE_SECONDS, max(0.0, until - time.monotonic()))
+            try:
+                return self.messages.get(timeout=left)
+            except queue.Empty:
+                if until is not None and time.monotonic() >= until:
+                    raise
 
 
 @attrs.frozen(kw_only=True)
@@ -56,6 +74,7 @@ class Execution:
 
     def __init__(self, run: RunState, interrupts: Interrupts) -> None:
         self._run = run
+        self._interrupts = interrupts
         self._messages = interrupts.messages
         self._units = cut(run.manifest)
         self._missing = {unit.number: len(unit.needs) for unit in self._units}
@@ -110,9 +129,9 @@ class Execution:
     def _wait(self) -> bool:
         """Take in the next message; False when the wait for stopped units is over."""
         until = self._give_up if self._give_up is not None else self._deadline
-        left = None if until is None else min(max(0.0, until - time.monotonic()), threading.TIMEOUT_MAX)
+        left = None if until is None else max(0.0, until - time.monotonic())
         try:
-            message = self._messages.get(timeout=left)
+            message = self._interrupts.take(left)
         except queue.Empty:
             if self._give_up is not None:
                 return False

@@ -228,7 +228,7 @@ class _Watch:
         """Take in one message; False after the last."""
         left = None if self._kill_at is None else max(0.0, self._kill_at - time.monotonic())
         try:
-            message: Any = self._messages.get(timeout=left if left is None else min(left, threading.TIMEOUT_MAX))
+            message: Any = self._ctx.options.interrupts.take(left)
         except Empty:
             child.kill()
             self._kill_at, self._killed = None, True

@@ -135,8 +135,8 @@ def test_ctrl_c_stops_a_call_and_keeps_the_conversation(terminal, server):
 
 
 def started(folder, step):
-    """Until a run knows the columns of ``step`` and is about to compute its rows."""
-    wanted = f'"event":"step_schema","step":"{step}"'
+    """Until a run has started ``step``, which is when its main thread is about to wait."""
+    wanted = f'"event":"step_started","step":"{step}"'
     while not any(wanted in path.read_text() for path in folder.glob("logs/run_*/events.jsonl")):
         os.sched_yield()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import queue
 import threading
 
 import pytest
@@ -337,6 +338,25 @@ def test_a_timeout_has_a_code_of_its_own(shop):
     assert ran.outcome.exit_code is ExitCode.FAILED
     assert ran.status["status"] == "failed"
     assert shop.staged() == []
+
+
+class Limited(queue.SimpleQueue):
+    """A queue on which nobody waits for ever: a signal that came right before such a wait would not be heard."""
+
+    def get(self, block=True, timeout=None):
+        assert timeout is not None
+        return super().get(block, timeout)
+
+
+def test_waiting_for_a_message_gives_signals_their_turn():
+    interrupts = Interrupts()
+    interrupts.messages = Limited()
+    with pytest.raises(queue.Empty):
+        interrupts.take(0.0)
+    threading.Timer(0.3, interrupts.request, ["SIGINT"]).start()  # more than one slice away
+    assert interrupts.take(None) == "SIGINT"
+    interrupts.request("SIGTERM")
+    assert interrupts.take(60.0) == "SIGTERM"
 
 
 def test_an_interrupt_while_waiting_for_a_retry(shop, monkeypatch):

@@ -15,7 +15,6 @@ from osiris_core.errors import ExitCode, InvalidInput, OsirisError
 
 if TYPE_CHECKING:
     from osiris_core.project.settings import Loaded
-    from osiris_core.redaction import Redactor
     from osiris_core.report.aiop.export import Made
     from osiris_core.report.session import Session
     from osiris_core.run.outcome import RunOutcome
@@ -71,7 +70,7 @@ def aiop(
             raise click.exceptions.Exit(int(ExitCode.TRUNCATED))
 
 
-def export_after(outcome: RunOutcome, loaded: Loaded, masks: Redactor) -> None:
+def export_after(outcome: RunOutcome, loaded: Loaded) -> None:
     """Write the package of a run that is over, where the settings ask for it. Whatever becomes of it, the run's result
     stays what it is: a failure here is a note.
     """
@@ -84,7 +83,7 @@ def export_after(outcome: RunOutcome, loaded: Loaded, masks: Redactor) -> None:
 
         session = Session(outcome.record)
         path = automatic_path(session, loaded)
-        made = make(session, config_of(loaded), form=loaded.settings.aiop.format, redactor=masks, path=path)
+        made = make(session, config_of(loaded), form=loaded.settings.aiop.format, redactor=redactor(), path=path)
     except KeyboardInterrupt:
         print_note("note: interrupted while the run was packed (aiop.auto); its result stands")
     except Exception as error:  # noqa: BLE001 - told; a package that cannot be made must not change the run's result

@@ -90,7 +90,6 @@ def run(
     called = time.monotonic()
     masks = redactor()
     with reporting(as_json=as_json, alone=True), printed(masks) as shown, ExitStack() as stack:
-        from osiris_core.cli.logs_aiop import export_after
         from osiris_core.project.connections import load_connections
         from osiris_core.run.api import RunOptions
         from osiris_core.run.bounds import Bounds, check_bounds
@@ -138,7 +137,6 @@ def run(
         place.collect(prepared, context)
         shown.drain()
         show_outcome(outcome, manifest, workspace.loaded, watched=shown.terminal.isatty(), as_json=as_json)
-        export_after(outcome, workspace.loaded, masks)
         _end(outcome, shown)
 
 
@@ -271,15 +269,21 @@ def _show_plan(summary: dict[str, Any], *, as_json: bool) -> None:
 
 
 def show_outcome(outcome: RunOutcome, manifest: Manifest, loaded: Loaded, *, watched: bool, as_json: bool) -> None:
-    """How a run ended, and where its record and, if the settings want one, its page is; ``watched``: on a terminal."""
+    """How a run ended, and where its record is; then, where the settings want them, its page and its package.
+
+    ``watched``: on a terminal.
+    """
+    from osiris_core.cli.logs_aiop import export_after
+
     if as_json:
         page = page_after(outcome.record, loaded, watched=watched)
         print_json(_outcome_document(outcome, manifest, loaded, page))
-        return
-    _show_outcome(outcome, manifest, loaded.project.shown(outcome.record))
-    page = page_after(outcome.record, loaded, watched=watched)  # after the outcome, which nobody should wait for
-    if page is not None:
-        print_note(f"page: {loaded.project.shown(page)}")
+    else:
+        _show_outcome(outcome, manifest, loaded.project.shown(outcome.record))
+        page = page_after(outcome.record, loaded, watched=watched)  # after the outcome, which nobody should wait for
+        if page is not None:
+            print_note(f"page: {loaded.project.shown(page)}")
+    export_after(outcome, loaded)
 
 
 def _outcome_document(outcome: RunOutcome, manifest: Manifest, loaded: Loaded, page: Path | None) -> dict[str, Any]:

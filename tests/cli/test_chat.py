@@ -100,6 +100,16 @@ def test_a_conversation_that_approves_beforehand(osiris):
     assert (osiris.shop.path / "output" / "result.csv").exists()
 
 
+def test_a_run_of_a_conversation_leaves_what_the_settings_want(osiris):
+    osiris.shop.server.say(intent(), plan())
+    (osiris.shop.path / ".env").write_text("OSIRIS_AIOP_AUTO=always\nOSIRIS_LOGGING_REPORT=always\n")
+    done = osiris("chat", "customers by city", "--run", "--yes")
+    assert done.returncode == 0, done.stderr
+    (record,) = osiris.shop.path.glob("logs/run_*")
+    assert json.loads((record / "aiop.json").read_text())["evidence"]["run"]["status"] == "succeeded"
+    assert (record / "report.html").exists()
+
+
 def test_it_says_what_is_wrong_with_the_settings(osiris):
     """The project is opened as by every other command."""
     osiris.shop.server.say(intent(), plan())

@@ -92,9 +92,9 @@ class Influence:
         return cls(unknown=frozenset({reason[:_LONGEST_REASON]}))
 
     def __or__(self, other: Influence) -> Influence:
-        if self == _NOTHING or self is other:
+        if self == NOTHING or self is other:
             return other
-        if other == _NOTHING:
+        if other == NOTHING:
             return self
         return Influence(self.edges | other.edges, self.unknown | other.unknown)
 
@@ -115,8 +115,7 @@ class Influence:
         }
 
 
-_NOTHING: Final = Influence()
-NOTHING: Final = _NOTHING
+NOTHING: Final = Influence()
 """What a constant is made of."""
 
 

@@ -184,6 +184,13 @@ class Session:
         """What was measured, as in ``metrics.jsonl``."""
         return self._metrics.lines
 
+    @property
+    def environment(self) -> Mapping[str, Any]:
+        """Versions, limits and the like that the run was made with, as ``run_started`` has them."""
+        started = next((event for event in self.events if event.get("event") == "run_started"), {})
+        found = started.get("environment")
+        return found if isinstance(found, dict) else {}
+
     @cached_property
     def manifest(self) -> Manifest | None:
         """What was run; None when the record has no copy that can be read."""

@@ -111,6 +111,13 @@ class Project:
         found = {step["id"]: step for step in steps} if isinstance(steps, list) else steps
         return {name: found[name]["rows_written"] for name in ("flights", "load")}
 
+    def package(self):
+        """The last run packed for a model."""
+        command = [Path(sys.executable).with_name("osiris"), "logs", "aiop"]
+        done = subprocess.run(command, cwd=self.folder, env=self.env, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
     def expected(self):
         """What the target must hold, computed by MariaDB."""
         sql = (
@@ -144,6 +151,12 @@ def test_run_twice_and_on(project):
     project.run()
     assert project.loaded() == project.expected()
     assert project.loads() == 2
+
+    # Where a column of the target comes from is known through the SQL of both systems.
+    lineage = {(one["step"], one.get("column")): one for one in project.package()["semantic"]["lineage"]}
+    (source,) = (one for one in lineage["step/load", "airline"]["sources"] if "DIRECT:IDENTITY" in one["kinds"])
+    assert (source["step"], source["column"]) == ("airlines", "name")
+    assert lineage["step/load", "airline"]["unknown"] == []
 
     project.change(
         "UPDATE flights SET dep_delay = dep_delay + 1, changed_at = '2024-01-02 10:00:00.000001' WHERE id % 100 = 0",

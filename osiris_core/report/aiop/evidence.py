@@ -64,10 +64,7 @@ def run_of(session: Session) -> dict[str, Any]:
 
 def environment_of(session: Session) -> dict[str, Any]:
     """The versions that the run was made with, as its first event has them."""
-    started = next((event for event in session.events if event.get("event") == "run_started"), {})
-    found = started.get("environment")
-    said: Mapping[str, Any] = found if isinstance(found, dict) else {}
-    return {name: _short(text_of(said, name), _LONGEST_FIELD) for name in _ENVIRONMENT}
+    return {name: _short(text_of(session.environment, name), _LONGEST_FIELD) for name in _ENVIRONMENT}
 
 
 def sections_of(session: Session, cap: int) -> dict[str, Section]:

@@ -8,14 +8,13 @@ from osiris_core.compile.form import to_data
 from osiris_core.report.aiop.cleaning import Raw
 from osiris_core.report.aiop.evidence import whole
 from osiris_core.report.aiop.names import component_id, local_id, pipeline_id
-from osiris_core.report.lineage import lineage_of
-from osiris_core.report.reader import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from osiris_core.compile.manifest import Manifest, Pin
+    from osiris_core.compile.manifest import Pin
     from osiris_core.report.aiop.fitting import Section
+    from osiris_core.report.lineage import Lineage
     from osiris_core.report.session import Session, Step
 
 _ELSEWHERE: Final = frozenset({"steps", "pins"})
@@ -33,7 +32,7 @@ def sections_of(session: Session) -> dict[str, Section]:
         "semantic.steps": whole([_step(session, step, pins) for step in session.steps]),
         "semantic.components": whole([_component(pin) for pin in pins.values()]),
         "semantic.manifest": whole([(key, Raw(value)) for key, value in data.items() if key not in _ELSEWHERE]),
-        "semantic.lineage": whole([*_lineage(session, manifest)] if manifest else []),
+        "semantic.lineage": whole([*_lineage(session.lineage)] if session.lineage is not None else []),
     }
 
 
@@ -68,17 +67,8 @@ def _component(pin: Pin) -> dict[str, Any]:
     }
 
 
-def _lineage(session: Session, manifest: Manifest) -> Iterator[dict[str, Any]]:
+def _lineage(found: Lineage) -> Iterator[dict[str, Any]]:
     """Each column that steps give or write, with the source columns that can change it."""
-    schemas = {step.id: [column.name for column in step.schema] for step in session.steps if step.schema is not None}
-    dialects = {
-        step: dialect
-        for event in session.events
-        if event.get("event") == "step_started"
-        and (step := text_of(event, "step")) is not None
-        and (dialect := text_of(event, "dialect")) is not None
-    }
-    found = lineage_of(manifest, schemas, dialects)
     for one in sorted(found.steps, key=lambda of: of.step not in found.destinations):
         rows = one.rows.to_json()
         yield {

@@ -40,12 +40,11 @@ def context(session: Session, *, beside: bool) -> dict[str, Any]:
     artifacts = session.artifacts[:_MAX_ROWS]
     when = timeline(session)
     started = _first(session, "run_started")
-    environment = started.get("environment")
     isolation = fields_of(_first(session, "isolation_applied"))
     return {
         "session": session,
         "title": session.pipeline or session.id,
-        "badges": _badges(session, environment if isinstance(environment, dict) else {}),
+        "badges": _badges(session, session.environment),
         "missing": [*session.damage, *_cuts(session, cut)],
         "standing": standing(session),
         "failure": failure(session),
@@ -65,7 +64,7 @@ def context(session: Session, *, beside: bool) -> dict[str, Any]:
         "bars": _bars(session.steps),
         "artifacts": [(one, _link(one.step, one.name) if beside else None) for one in artifacts],
         "more_artifacts": len(session.artifacts) - len(artifacts),
-        "environment": tuple(pairs(environment)) if environment else (),
+        "environment": tuple(pairs(session.environment)),
         "isolation": tuple(pairs(isolation)) if isolation else (),
         "manifest": session.manifest,
         "params": tuple(pairs(dict(session.manifest.params))) if session.manifest and session.manifest.params else (),

@@ -15,7 +15,7 @@ from osiris_core.diagnostics import json_path
 from osiris_core.report.reader import text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from osiris_core.plugins.registry import Registry
     from osiris_core.report.session import Column, Session, Step
@@ -62,8 +62,10 @@ class Comparison:
         return not any(one.matters for one in self.differences)
 
 
-def compare_runs(before: Session, after: Session, *, registry: Registry) -> Comparison:
-    """What differs between two sessions; ``registry`` knows which fields of components are SQL."""
+def compare_runs(before: Session, after: Session, *, registry: Registry | None) -> Comparison:
+    """What differs between two sessions. ``registry`` knows which fields of components are SQL; without one, of the
+    manifests only whether they are the same is told.
+    """
     old = {step.id: step for step in before.steps}
     new = {step.id: step for step in after.steps}
     differences = [*_runs(before, after), *_manifests(before, after, registry)]
@@ -80,15 +82,15 @@ def _runs(before: Session, after: Session) -> Iterator[Difference]:
     yield from _one("circumstance", "duration_ms", old.duration_ms, new.duration_ms)
     yield from _one("circumstance", "target", old.target, new.target)
     yield from _one("circumstance", "labels", dict(old.labels), dict(new.labels))
-    was, now = _environment(before), _environment(after)
+    was, now = before.environment, after.environment
     for name in _VERSIONS:
         yield from _one("circumstance", name, was.get(name), now.get(name))
 
 
-def _manifests(before: Session, after: Session, registry: Registry) -> Iterator[Difference]:
-    """What was run, from the copies of the manifests; where one is missing, whether it was the same."""
+def _manifests(before: Session, after: Session, registry: Registry | None) -> Iterator[Difference]:
+    """What was run, from the copies of the manifests; else whether it was the same, by the hashes."""
     old, new = before.record, after.record
-    if before.manifest is None or after.manifest is None:
+    if registry is None or before.manifest is None or after.manifest is None:
         if old.manifest_hash is not None and new.manifest_hash is not None:
             yield from _one("pipeline", "manifest_hash", old.manifest_hash, new.manifest_hash)
         return
@@ -150,12 +152,6 @@ def _known(part: str, what: str, before: Any, after: Any, step: str) -> Iterator
     """As :func:`_one`, where both records say it: what a run that failed did not come to is told by its status."""
     if before is not None and after is not None:
         yield from _one(part, what, before, after, step)
-
-
-def _environment(session: Session) -> Mapping[str, Any]:
-    started = next((event for event in session.events if event.get("event") == "run_started"), {})
-    found = started.get("environment")
-    return found if isinstance(found, dict) else {}
 
 
 def _unknown(before: Session, after: Session) -> Iterator[str]:

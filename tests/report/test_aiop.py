@@ -285,9 +285,16 @@ def test_a_package_of_a_pipeline_that_changed(remote_shop):
     document = package(shop)
     changes = {(one["what"], one["step"]): (one["before"], one["after"]) for one in document["delta"]["changes"]}
     assert changes["rows", None] == (3, 5)
-    assert changes["step", "step/more"] == (None, "duckdb.processor")
+    assert changes["added", "step/more"] == (None, "duckdb.processor")
     assert changes["rows_written", "step/numbers"] == (3, 5)
     assert ("manifest_hash", None) in changes
+    # As `osiris logs diff` has them.
+    runs = [record_of(shop, "p", 0).id, record_of(shop, "p", 1).id]
+    told = json.loads(shop.osiris("logs", "diff", *runs, "--json").stdout)["differences"]
+    told = {
+        (one["what"], one["step"] and f"step/{one['step']}") for one in told if one["part"] in ("run", "step", "data")
+    }
+    assert told <= set(changes)
     cited = {cite for one in document["narrative"]["sentences"] for cite in one["cites"]}
     assert {one["@id"] for one in document["delta"]["changes"]} <= cited
 

@@ -8,7 +8,6 @@ most as long as asked for.
 from __future__ import annotations
 
 import re
-import secrets
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -21,6 +20,7 @@ from osiris_core.report.aiop.fitting import encoded
 from osiris_core.report.aiop.names import local_id
 from osiris_core.report.aiop.published import words
 from osiris_core.report.aiop.shortening import shortened
+from osiris_core.run.session import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -107,7 +107,7 @@ def write_annex(annex: Annex, folder: Path) -> list[dict[str, Any]]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for shard in annex.shards():
-            write_file(folder / shard.name, shard.data)
+            replace_file(folder / shard.name, shard.data)
             written.append(shard.to_json())
         names = {shard["name"] for shard in written}
         for path in folder.iterdir():
@@ -116,17 +116,6 @@ def write_annex(annex: Annex, folder: Path) -> list[dict[str, Any]]:
     except OSError as error:
         raise RunFailed(UNWRITABLE, f"the annex cannot be written: {error.strerror or error}") from error
     return written
-
-
-def write_file(path: Path, data: bytes) -> None:
-    """Write ``path`` such that a reader finds all of it or none."""
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        beside.write_bytes(data)
-        beside.replace(path)
-    except OSError:
-        beside.unlink(missing_ok=True)
-        raise
 
 
 def _shard(kind: str, number: int, lines: list[bytes]) -> Shard:

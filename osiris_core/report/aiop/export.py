@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from osiris_core.errors import RunFailed
-from osiris_core.report.aiop.annex import Annex, write_annex, write_file
+from osiris_core.report.aiop.annex import Annex, write_annex
 from osiris_core.report.aiop.card import card
 from osiris_core.report.aiop.package import Config, build
+from osiris_core.run.session import replace_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,7 +69,7 @@ def make(session: Session, config: Config, *, form: str, redactor: Redactor, pat
     if path is not None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_file(path, data)
+            replace_file(path, data)
         except OSError as error:
             raise RunFailed(UNWRITABLE, f"the package cannot be written: {error.strerror or error}") from error
     return Made(data=data, cuts=fitted.cuts, shards=tuple(shards), card_cut=card_cut)

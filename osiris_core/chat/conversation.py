@@ -77,6 +77,8 @@ class Memory:
     draft: Draft | None = None
     previous: Draft | None = None
     problem: str | None = None
+    files: dict[str, str] = attrs.field(factory=dict)
+    """The files that this conversation wrote in the project, with the SHA-256 of what it wrote last."""
 
 
 @attrs.frozen(kw_only=True)

@@ -8,10 +8,12 @@ them is masked.
 from __future__ import annotations
 
 from contextlib import suppress
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from osiris_core.canonical import digest_bytes
 from osiris_core.chat import events
 from osiris_core.chat.asking import pipeline_of
 from osiris_core.chat.components_text import components_text
@@ -26,7 +28,7 @@ from osiris_core.errors import InvalidInput, OsirisError
 from osiris_core.model.yaml_write import dump
 from osiris_core.run.api import RunOptions, run_manifest
 from osiris_core.run.proving import Prover
-from osiris_core.run.session import Session
+from osiris_core.run.session import Session, replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -97,6 +99,9 @@ class ChatSession:
         try:
             resumed = self._resumed(choices.resume)
             memory = self.store.load(resumed) if resumed else Memory()
+            self.caller = make_caller(lambda event: _emit(self._record, event))
+            helpers = self._helpers()
+            # Last, so that no record is left open by what cannot even begin.
             self._record = Session.create(
                 KIND,
                 project.logs,
@@ -109,10 +114,9 @@ class ChatSession:
             self.store.close()
             raise
         self.id = resumed or self._record.id
-        self.caller = make_caller(lambda event: _emit(self._record, event))
         self.file: Path | None = None
         self.conversation = Conversation(
-            self._helpers(),
+            helpers,
             _Kept(front, self.store, self._record, self.id),
             memory=memory,
             keep=self._keep,
@@ -279,17 +283,40 @@ class ChatSession:
 
     def _save(self, draft: Draft) -> None:
         """The pipeline's text in ``output/`` and in the record: the same bytes, unless a secret is masked there."""
-        data = draft.oml.encode()
-        path = self._choices.out or self.world.loaded.project.root / OUTPUT / f"{draft.name}.yaml"
+        folder = self.world.loaded.project.root / OUTPUT
+        path = self._choices.out or folder / f"{draft.name}.yaml"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
+            if self._choices.out is None:
+                path = self._reserved(folder, draft)
+            replace_file(path, draft.oml.encode())
         except OSError as error:
             shown = self.world.loaded.project.shown(path)
             raise InvalidInput(UNWRITTEN, f"the pipeline cannot be written to {shown}: {error.strerror}") from error
         self.file = path
         self._record.write_file(f"artifacts/{draft.name}.yaml", self.world.redactor.text(draft.oml).encode())
         _emit(self._record, events.Drafted(oml_sha256=draft.hash, pipeline=draft.name))
+
+    def _reserved(self, folder: Path, draft: Draft) -> Path:
+        """The file in ``folder`` for ``draft``: one by its name, numbered where another conversation's file, or the
+        person's own work, is in the way.
+        """
+        mine = self.conversation.memory.files
+        for number in count(1):
+            path = folder / (f"{draft.name}.yaml" if number == 1 else f"{draft.name}-{number}.yaml")
+            try:
+                path.open("xb").close()
+            except FileExistsError:
+                if not path.is_file() or path.is_symlink():
+                    continue
+                there = digest_bytes(path.read_bytes())
+                if there != mine.get(path.name):
+                    if there == draft.hash:
+                        break  # somebody has written the very same
+                    continue
+            mine[path.name] = draft.hash
+            break
+        return path
 
 
 def _emit(record: Session, event: object) -> None:

@@ -211,6 +211,7 @@ def _plain(memory: Memory, clean: Callable[[str], str]) -> dict[str, Any]:
         "draft": _plain_draft(memory.draft, clean),
         "previous": _plain_draft(memory.previous, clean),
         "problem": None if memory.problem is None else clean(memory.problem),
+        "files": memory.files,
     }
 
 
@@ -239,6 +240,7 @@ def _memory(data: dict[str, Any]) -> Memory:
         draft=draft,
         previous=_draft(data["previous"]),
         problem=data["problem"],
+        files=dict(data.get("files", {})),  # of before they were noted: none
     )
 
 

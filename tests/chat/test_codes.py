@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from contextlib import closing
 
@@ -97,8 +98,8 @@ def test_conversations(shop):
     chat = shop.chat()
     chat.say("customers")
     assert failed(lambda: chat.run("another")) == "OSR-CHAT-020"
-    (shop.path / "output" / "cities.yaml").unlink()
-    (shop.path / "output" / "cities.yaml").mkdir()
+    shutil.rmtree(shop.path / "output")
+    (shop.path / "output").write_text("in the way")
     shop.server.say(intent(), plan())
     assert failed(lambda: chat.say("customers again")) == "OSR-CHAT-042"
 

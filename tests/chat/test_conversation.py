@@ -171,6 +171,29 @@ def test_another_wish_changes_the_pipeline(shop):
     assert chat.state is State.APPROVAL
 
 
+def test_a_pipeline_does_not_take_the_place_of_another_conversations(shop):
+    output = shop.path / "output"
+    first, oslo = plan(), plan("SELECT name FROM customers WHERE city = 'Oslo'")
+    shop.server.say(intent(), first, intent(), oslo, intent(), first, intent(), first)
+    chat = shop.chat()
+    chat.say("customers by city")
+    kept = (output / "cities.yaml").read_bytes()
+    other = shop.chat()
+    other.say("those of Oslo")
+    assert (other.file, (output / "cities.yaml").read_bytes()) == (output / "cities-2.yaml", kept)
+    other.close()
+    again = shop.chat(resume=other.id)  # resumed, it knows its own file
+    again.say("all of them, after all")
+    assert (again.file, sorted(path.name for path in output.iterdir())) == (
+        output / "cities-2.yaml",
+        ["cities-2.yaml", "cities.yaml"],
+    )
+    (output / "cities.yaml").write_text("# mended by hand\n")
+    chat.say("once more")
+    assert chat.file == output / "cities-2.yaml"  # the very same bytes, whoever wrote them
+    assert (output / "cities.yaml").read_text() == "# mended by hand\n"
+
+
 def test_only_what_was_approved_runs(shop):
     shop.server.say(intent(), plan())
     chat = shop.chat()

@@ -34,8 +34,8 @@ class Attempt:
     rows: tuple[tuple[Any, ...], ...] | None = None
     missing: str = ""
     strange: frozenset[str] = frozenset()
-    doubts: int = 0
-    """How much speaks against it: columns that the wish means and the query does not use, texts that the wish lacks."""
+    doubts: tuple[str, ...] = ()
+    """What speaks against it, a sentence each: what the wish says and the query has not, or the other way round."""
 
     @property
     def vote(self) -> Any:
@@ -59,7 +59,7 @@ def best(attempts: Sequence[Attempt]) -> Attempt:
         key=lambda one: (
             one[1].vote is not None,
             bool(one[1].rows or one[1].missing),
-            -one[1].doubts,
+            -len(one[1].doubts),
             _voters(one[1], attempts),
             one[1].plan is not None,
             -one[0],

@@ -298,6 +298,7 @@ class Conversation:
             destinations=self._helpers.destinations,
             prover=self._helpers.prover,
             trial=self._helpers.trial,
+            again=self._again,
             ask=lambda purpose, messages, temperature: self._call(purpose, messages, self._plan_schema(), temperature),
         )
 
@@ -344,15 +345,8 @@ class Conversation:
 
     def _regenerate(self) -> Signal:
         self._repaired = True
-        errors = "\n".join(finding_line(one) for one in self._findings)
-        prompt = self._helpers.templates["repair"].render(
-            {"errors": f"{BEGIN}\n{self._masked(errors).replace(END, '')}\n{END}"}
-        )
-        messages = [
-            *self._plan_messages(),
-            Message(role="assistant", text=self._masked(self._reply) or "{}"),
-            Message(role="user", text=prompt),
-        ]
+        errors = [finding_line(one) for one in self._findings]
+        messages = [*self._plan_messages(), *self._again(self._reply, errors)]
         self._front.progress("mending the pipeline")
         if self._helpers.guided:
             signal = self._taken(self._guide().repair(messages))
@@ -365,6 +359,13 @@ class Conversation:
                 hint="say it in other words, or choose another model with /model",
             )
         return signal
+
+    def _again(self, reply: str, errors: Sequence[str]) -> tuple[Message, ...]:
+        """The model's reply, and what was wrong with it."""
+        lines = self._masked("\n".join(errors)).replace(END, "")
+        prompt = self._helpers.templates["repair"].render({"errors": f"{BEGIN}\n{lines}\n{END}"})
+        answered = Message(role="assistant", text=self._masked(reply) or "{}")
+        return answered, Message(role="user", text=prompt)
 
     def _compile(self) -> Signal:
         assert self.memory.draft is not None

@@ -29,19 +29,24 @@ def parsed(sql: str, dialect: str = DIALECT) -> exp.Expr | None:
     return tree if isinstance(tree, exp.Query) else None
 
 
-def doubts(sql: str, wish: str, meant: Iterable[Link]) -> int:
-    """How much speaks against a query: columns and values that words of the wish mean and it does not use, and texts
-    that it compares with although the wish does not say them.
+def doubts(sql: str, wish: str, meant: Iterable[Link]) -> tuple[str, ...]:
+    """What speaks against a query, a sentence each: columns and values that words of the wish mean and it does not use,
+    and texts that it compares with although the wish does not say them.
     """
     tree = parsed(sql)
     if tree is None:
-        return 0
+        return ()
     used = {one.name.lower() for one in tree.find_all(exp.Identifier)}
     texts = {one.name.casefold() for one in tree.find_all(exp.Literal) if one.is_string}
-    unused = {(one.column, one.value) for one in meant if one.column.lower() not in used}
-    unused |= {(one.column, one.value) for one in meant if one.value is not None and one.value.casefold() not in texts}
-    compared = {literal.name for one in _compared(tree) for literal in one.find_all(exp.Literal) if literal.is_string}
-    return len(unused) + sum(text.casefold() not in wish.casefold() for text in compared)
+    found = []
+    for one in meant:
+        if one.column.lower() not in used:
+            found.append(f"it does not use the column {one.column} of {one.table}")
+        elif one.value is not None and one.value.casefold() not in texts:
+            found.append(f"it does not look for {one.said} in {one.column}")
+    compared = [literal.name for one in _compared(tree) for literal in one.find_all(exp.Literal) if literal.is_string]
+    found += [f"the question does not say '{text}'" for text in compared if text.casefold() not in wish.casefold()]
+    return tuple(dict.fromkeys(found))
 
 
 def strangers(sql: str, sources: Sources) -> frozenset[str]:

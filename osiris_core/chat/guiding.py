@@ -1,7 +1,8 @@
 """A small model's part: it is asked for queries and nothing else; the rest is made of the wish's words.
 
-Several queries are asked for, the first the likeliest, the others freer. Each is mended where that needs no model, made
-a plan, proved and tried on the data; the one that most agree with is proposed (:mod:`osiris_core.chat.choosing`).
+Several queries are asked for: the likeliest; where it leaves out something of the wish, one that does not; then freer
+ones. Each is mended where that needs no model, made a plan, proved and tried on the data; the one that most agree with
+is proposed (:mod:`osiris_core.chat.choosing`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from osiris_core.chat.grounding import beyond, doubts, strangers
 from osiris_core.chat.linking import links, means
 from osiris_core.chat.lowering import lower
 from osiris_core.chat.mending import mend
+from osiris_core.chat.omitting import omissions
 from osiris_core.chat.recipes import notes_for
 from osiris_core.display import visible_line
 from osiris_core.errors import OsirisError
@@ -70,12 +72,18 @@ class Guide:
     prover: Prover
     trial: Callable[[str], tuple[tuple[Any, ...], ...]]
     ask: Ask
+    again: Callable[[str, Sequence[str]], Sequence[Message]]
+    """What is said after a reply, of which these sentences are what is wrong."""
 
     def proposal(self, messages: Sequence[Message]) -> Attempt:
         """The best of several attempts."""
         attempts: list[Attempt] = []
         while len(attempts) < _MOST and not settled(attempts):
-            reply = self.ask("guided", messages, _FREELY if attempts else 0.0)
+            last = attempts[-1] if attempts else None
+            if last is not None and len(attempts) == 1 and last.rows is not None and last.doubts:
+                reply = self.ask("guided", [*messages, *self.again(last.reply, last.doubts)], 0.0)
+            else:
+                reply = self.ask("guided", messages, _FREELY if attempts else 0.0)
             same = next((one for one in attempts if one.reply == reply), None)
             attempts.append(same or self._attempt(reply))
         chosen = best(attempts)
@@ -104,7 +112,8 @@ class Guide:
         lowered = lower(plan, self.sources, self.destinations, wish=self.wish)
         strange = self._said(strangers(mended.sql, self.sources))
         made = Attempt(reply=reply, plan=plan, findings=lowered.findings, strange=strange)
-        made = attrs.evolve(made, doubts=doubts(mended.sql, self.wish, meant))
+        against = (*omissions(mended.sql, self.wish), *doubts(mended.sql, self.wish, meant))
+        made = attrs.evolve(made, doubts=against)
         if lowered.oml is None:
             return made
         proof = self.prover.prove_text(lowered.oml, file=f"{plan.name}.yaml")

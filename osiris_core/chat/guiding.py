@@ -121,10 +121,12 @@ class Guide:
             raise proof.unusable
         if not proof.holds:
             return attrs.evolve(made, findings=proof.findings)
+        made = attrs.evolve(made, strange=frozenset())
         try:
-            return attrs.evolve(made, rows=self.trial(lowered.oml), strange=frozenset())
+            rows = self.trial(lowered.oml)
         except OsirisError as error:
-            return attrs.evolve(made, findings=(*error.diagnostics,), strange=frozenset())
+            return attrs.evolve(made, findings=(*error.diagnostics,))
+        return attrs.evolve(made, rows=rows, doubts=made.doubts if rows else (*made.doubts, "it gives no rows"))
 
     def _said(self, names: frozenset[str]) -> frozenset[str]:
         """The words of the wish of which ``names`` are made, of names none of whose words means a column."""

@@ -7,13 +7,18 @@ changed is said, so that the person sees it among the assumptions.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 import attrs
+import sqlglot
 from sqlglot import exp
+from sqlglot.errors import SqlglotError
 
 from osiris_core.chat.catalog import Sources
 from osiris_core.chat.grounding import is_beyond, is_said, parsed, strange_names
+from osiris_core.chat.heeding import heed
+from osiris_core.chat.joining import has_column, joined_tables, named_tables, own_columns, own_tables
 from osiris_core.chat.linking import links
 from osiris_core.chat.sketching import DATE_PARTS, has_date_parts
 
@@ -22,8 +27,10 @@ if TYPE_CHECKING:
 
     from osiris_core.chat.catalog import Source
     from osiris_core.chat.linking import Link
+    from osiris_core.spec.catalog import ColumnProfile
 
 _DIALECT: Final = "duckdb"
+_NUMBER_OF: Final = re.compile(r"\b(?:numbers?|counts?)\b|\bhow\s+many\b", re.IGNORECASE)
 _EMPTY: Final = frozenset({"number", "no", "id", "code", "value", "the", "of"})
 """Words that a small model adds to a column's name."""
 _OTHERS: Final = ("mysql", "postgres", "sqlite", "snowflake", "bigquery", "tsql")
@@ -41,11 +48,14 @@ def mend(sql: str, sources: Sources, meant: Sequence[Link] = (), wish: str = "")
     """``sql`` as it must have been meant, ``meant`` being the columns that words of the ``wish`` mean; what cannot be
     read is left as it is.
     """
-    tree, notes = _read(sql)
+    tree, notes = _read(_query_of(sql))
     if tree is None:
         return Mended(sql=sql)
     notes += _named(tree, sources, meant)
+    notes += _counted(tree, sources, wish)
     for select in tree.find_all(exp.Select):
+        notes += named_tables(select, tree, sources)
+        notes += joined_tables(select, sources, meant)
         notes += _owned(select, sources, meant)
     notes += _around(tree)
     notes += _invented(tree, sources, wish)
@@ -53,7 +63,29 @@ def mend(sql: str, sources: Sources, meant: Sequence[Link] = (), wish: str = "")
     for select in tree.find_all(exp.Select):
         notes += [note for repair in (_placed, _grouped, _ranked) for note in repair(select)]
     notes += _spelled(tree, sources)
-    return Mended(sql=tree.sql(dialect=_DIALECT), notes=tuple(notes)) if notes else Mended(sql=sql)
+    notes += _moved(tree, sources)
+    notes += heed(tree, wish, sources)
+    return (
+        Mended(sql=tree.sql(dialect=_DIALECT), notes=tuple(dict.fromkeys(notes)))
+        if notes
+        else Mended(sql=_query_of(sql))
+    )
+
+
+def _query_of(sql: str) -> str:
+    """The query of a statement that stores what it gives (``INSERT INTO t SELECT …``): storing is not its part."""
+    try:
+        statement = sqlglot.parse_one(sql, dialect=_DIALECT)
+    except (SqlglotError, RecursionError):
+        return sql
+    query = statement.expression if isinstance(statement, exp.Insert | exp.Create) else None
+    if not isinstance(query, exp.Select):
+        return sql
+    columns = statement.this.expressions if isinstance(statement.this, exp.Schema) else ()
+    for column, one in zip(columns, list(query.expressions), strict=False):
+        if column.name and column.name.lower() != one.alias_or_name.lower():
+            one.replace(exp.alias_(one.unalias().copy(), column.name))
+    return query.sql(dialect=_DIALECT)
 
 
 def _read(sql: str) -> tuple[exp.Expr | None, list[str]]:
@@ -81,7 +113,7 @@ def _named(tree: exp.Expr, sources: Sources, meant: Sequence[Link]) -> Iterator[
     said: set[str] = set()
     for column in [one for one in tree.find_all(exp.Column) if one.name.lower() in strange]:
         select = column.find_ancestor(exp.Select)
-        tables = _tables_of(select, sources) if select is not None else {}
+        tables = {} if select is None else {one.name: one for one in own_tables(select, sources).values()}
         name = column.name.lower()
         own = links(name.replace("_", " "), Sources(described=tuple(tables.values())))
         found = [one for one in (*meant, *own) if one.table in tables and not one.value and _is_said(name, one.said)]
@@ -107,19 +139,15 @@ def _owned(select: exp.Select, sources: Sources, meant: Sequence[Link]) -> Itera
     joins = select.args.get("joins") or ()
     shared = {name.name.lower() for join in joins for name in join.args.get("using") or ()}
     shared |= {"*"} if any(join.args.get("method") == "NATURAL" for join in joins) else set()
-    tables: dict[str, Source] = {}
-    for table in select.find_all(exp.Table):
-        source = sources.get(table.name) if table.find_ancestor(exp.Select) is select else None
-        if source is not None:
-            tables[table.alias_or_name] = source
+    tables = own_tables(select, sources)
     if len(tables) < 2 or "*" in shared:
         return
     outputs = {one.alias.lower() for one in select.expressions if isinstance(one, exp.Alias)}
     said: set[str] = set()
-    for column in [one for one in select.find_all(exp.Column) if one.find_ancestor(exp.Select) is select]:
-        name = column.name.lower()
-        owners = [alias for alias, source in tables.items() if name in map(str.lower, source.columns)]
-        wrong = column.table in tables and column.table not in owners and len(owners) == 1
+    for column in own_columns(select):
+        name, before = column.name.lower(), column.table.lower()
+        owners = [alias for alias, source in tables.items() if has_column(source, name)]
+        wrong = before in tables and before not in owners and len(owners) == 1
         rivals = not column.table and len(owners) > 1 and name not in shared
         if not wrong and (not rivals or (name in outputs and column.find_ancestor(exp.Order, exp.Group))):
             continue
@@ -130,6 +158,19 @@ def _owned(select: exp.Select, sources: Sources, meant: Sequence[Link]) -> Itera
         column.set("table", exp.to_identifier(owner))
         said.add(f"'{column.name}' is that of {tables[owner].name}.")
     yield from sorted(said)
+
+
+def _counted(tree: exp.Expr, sources: Sources, wish: str) -> Iterator[str]:
+    """A table's own name among what is selected of it is the number of its rows, where the wish asks for one."""
+    if not isinstance(tree, exp.Select) or not _NUMBER_OF.search(wish):
+        return
+    tables = own_tables(tree, sources)
+    for one in list(tree.expressions):
+        column = one.unalias()
+        source = tables.get(column.name.lower()) if isinstance(column, exp.Column) and not column.table else None
+        if source is not None and not any(has_column(other, column.name) for other in tables.values()):
+            one.replace(exp.alias_(exp.Count(this=exp.Star()), one.alias_or_name))
+            yield f"'{column.name}' is the number of rows of {source.name}."
 
 
 def _is_said(name: str, said: str) -> bool:
@@ -186,12 +227,6 @@ def _percent(tree: exp.Expr) -> Iterator[str]:
 
 def _is_hundred(one: exp.Expr) -> bool:
     return isinstance(one, exp.Literal) and not one.is_string and float(one.name) == 100.0
-
-
-def _tables_of(select: exp.Select, sources: Sources) -> dict[str, Source]:
-    """The tables that a SELECT reads itself."""
-    found = (sources.get(one.name) for one in select.find_all(exp.Table) if one.find_ancestor(exp.Select) is select)
-    return {one.name: one for one in found if one is not None}
 
 
 def _placed(select: exp.Select) -> Iterator[str]:
@@ -302,8 +337,46 @@ def _spelled(tree: exp.Expr, sources: Sources) -> Iterator[str]:
             yield f"'{said}' is written '{alike[0]}' in {column.name}."
 
 
-def _values(source: Source, column: str) -> Iterator[str]:
+def _moved(tree: exp.Expr, sources: Sources) -> Iterator[str]:
+    """A text that a column holds nowhere is looked for in the one column of its table whose values look like it."""
+    for one in list(tree.find_all(exp.EQ)):
+        column, text = one.this, one.expression
+        if not isinstance(column, exp.Column) or not isinstance(text, exp.Literal) or not text.is_string:
+            continue
+        for table in tree.find_all(exp.Table):
+            source = sources.get(table.name)
+            if source is None or column.table.lower() not in ("", table.alias_or_name.lower()):
+                continue
+            profile = _profile(source, column.name)
+            others = [other for other in _profiles(source) if _is_like(other, text.name)]
+            if profile is not None and _lacks_value(profile, text.name) and len(others) == 1:
+                yield f"'{text.name}' is looked for in {others[0].name}: {column.name} holds no such value."
+                column.set("this", exp.to_identifier(others[0].name))
+                break
+
+
+def _is_like(profile: ColumnProfile, text: str) -> bool:
+    """Whether the column may hold ``text``: it looks like all values that are known, of which it need not be one."""
+    known = [one.value for one in profile.top or ()]
+    alike = bool(known) and all(len(one) == len(text) and one.isupper() == text.isupper() for one in known)
+    return alike and (text in known or not _lacks_value(profile, text))
+
+
+def _lacks_value(profile: ColumnProfile, text: str) -> bool:
+    """Whether the column is known to hold nothing like ``text``."""
+    known = [one.value.casefold() for one in profile.top or ()]
+    return bool(known) and profile.distinct == len(known) and text.casefold() not in known
+
+
+def _profile(source: Source, column: str) -> ColumnProfile | None:
+    return next((one for one in _profiles(source) if one.name.lower() == column.lower()), None)
+
+
+def _profiles(source: Source) -> tuple[ColumnProfile, ...]:
     profile = source.found.profile
-    for one in profile.columns if profile else ():
-        if one.name.lower() == column.lower() and one.top and not one.withheld:
-            yield from (value.value for value in one.top)
+    return () if profile is None else tuple(one for one in profile.columns if not one.withheld)
+
+
+def _values(source: Source, column: str) -> Iterator[str]:
+    profile = _profile(source, column)
+    yield from (one.value for one in (profile.top if profile is not None else None) or ())

@@ -20,7 +20,7 @@ MONTHS: Final = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
     "december",
 )  # fmt: skip
-_NUMBERS: Final = {
+NUMBERS: Final = {
     word: number
     for number, word in enumerate(
         ("three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"), start=3
@@ -32,7 +32,7 @@ _ASIDE: Final = re.compile(
 """What says nothing of which rows are wanted: paths, quoted texts, names of columns, what stands between brackets."""
 _COUNT: Final = re.compile(
     r"(?P<before>\b\w+\s+)?(?<![\w.,-])(?P<number>\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)?|"
-    + "|".join(_NUMBERS)
+    + "|".join(NUMBERS)
     + r")(?P<ordinal>st|nd|rd|th)?\b(?P<after>\s*\w+)?",
     re.IGNORECASE,
 )
@@ -49,6 +49,10 @@ _UNITS: Final = {
 }
 """What another unit makes of a number: ``12 hours`` are 720 minutes, ``30 percent`` 0.3."""
 _BEST: Final = r"(?:(?<!at )most|top|best|worst|highest|lowest|largest|longest|shortest|biggest|latest|newest|oldest)"
+OF_EACH: Final = (
+    rf"\b(?:for|of|in)\s+(?:each|every)\b[^.;]*\b{_BEST}\b|\b{_BEST}\b[^.;]*\b(?:of|for|in|per)\s+(?:each|every)\b"
+)
+"""Where a wish wants the best of each group."""
 _OF_THE_RESULT: Final = frozenset({"columns", "rows", "tables", "files", "decimal", "decimals", "digits"})
 """What there are so many of in what comes out, whatever the query says."""
 
@@ -66,6 +70,18 @@ def _of_null(tree: exp.Expr) -> bool:
     counted = (one for one in tree.find_all(exp.Count) if isinstance(one.this, exp.Column))
     excluded = any(isinstance(one.this, exp.In) for one in tree.find_all(exp.Not)) or tree.find(exp.Except)
     return bool(excluded) or next(counted, None) is not None
+
+
+def _rounded(tree: exp.Expr) -> bool:
+    decimal = any(one.to.this is exp.DataType.Type.DECIMAL for one in tree.find_all(exp.Cast))
+    return decimal or tree.find(exp.Round) is not None
+
+
+def _kept(tree: exp.Expr) -> bool:
+    """Whether it leaves rows out for what they lack: ``x IS NOT NULL``, or a join that wants a partner."""
+    if any(one.find(exp.Is) is not None for one in tree.find_all(exp.Not)):
+        return True
+    return any(not one.side and one.kind in ("", "INNER") for one in tree.find_all(exp.Join))
 
 
 def _ordered(tree: exp.Expr) -> bool:
@@ -88,7 +104,7 @@ def _average(tree: exp.Expr) -> bool:
 _RULES: Final = (
     (r"\bpercent\w*\b|\bproportion\b|\bshares?\s+of\b", _average, "a share: one number divided by another"),
     (r"\bdifferent\b|\bdistinct\b|\bunique\b", _kind(exp.Distinct, exp.Group), "different values only: DISTINCT"),
-    (r"\bround(?:ed)?\b|\bdecimals?\b", _kind(exp.Round, exp.Cast), "rounding: round(x, digits)"),
+    (r"\bround(?:ed)?\b|\bdecimals?\b", _rounded, "rounding: round(x, digits)"),
     (
         (
             r"\b(?:sorted|ordered)\b(?!\s+(?:from|at|in))|\bsort\s+by\b|\b(?:de|a)scending\b|"
@@ -98,15 +114,12 @@ _RULES: Final = (
         "an order: ORDER BY",
     ),
     (
-        (
-            rf"\b(?:for|of|in)\s+(?:each|every)\b[^.;]*\b{_BEST}\b|"
-            rf"\b{_BEST}\b[^.;]*\b(?:of|for|in|per)\s+(?:each|every)\b"
-        ),
+        OF_EACH,
         _window,
         "the best of each group: QUALIFY row_number() OVER (PARTITION BY group ORDER BY value DESC) <= n",
     ),
     (
-        rf"\b(?:top|first|last)\s+(?:\d+|{'|'.join(_NUMBERS)})\b|\b(?:\d+|{'|'.join(_NUMBERS)})\s+(?:\w+\s+)?{_BEST}\b",
+        rf"\b(?:top|first|last)\s+(?:\d+|{'|'.join(NUMBERS)})\b|\b(?:\d+|{'|'.join(NUMBERS)})\s+(?:\w+\s+)?{_BEST}\b",
         _cut,
         "only the first rows: ORDER BY with LIMIT",
     ),
@@ -117,6 +130,14 @@ _RULES: Final = (
         ),
         _of_null,
         "rows where something is not there: IS NULL, or WHERE NOT EXISTS",
+    ),
+    (
+        (
+            r"\b(?:ignor|disregard|skip|exclud)\w*\b[^.;]*\b(?:no|without|unknown|missing|empty)\b|"
+            r"\bleave\s+out\b[^.;]*\b(?:no|without|unknown|missing|empty)\b"
+        ),
+        _kept,
+        "what is to be left out: AND x IS NOT NULL",
     ),
     (r"\bmedian\b", _kind(exp.Median, exp.Quantile, exp.PercentileCont), "the median: median(x)"),
     (r"\baverages?\b|\bon\s+average\b|\bmean\b", _average, "an average: avg(x)"),
@@ -149,9 +170,9 @@ def _numbers(said: str, tree: exp.Expr) -> Iterator[str]:
     there |= {float(number) for number in re.findall(r"\d+", texts)}
     for match in _COUNT.finditer(said):
         word, after = match["number"].lower(), (match["after"] or "").strip().lower()
-        if after in _OF_THE_RESULT or after in MONTHS or match["ordinal"]:
+        if after in _OF_THE_RESULT or match["ordinal"]:
             continue
-        number = float(_NUMBERS.get(word) or word.replace(",", ""))
+        number = float(NUMBERS.get(word) or word.replace(",", ""))
         if number in (0, 1, 2) or number in _YEAR:
             continue
         forms = {number, number - 1, number + 1, -number, number + 12 if after == "pm" else number}

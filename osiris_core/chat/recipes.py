@@ -30,11 +30,12 @@ _CUES: Final = (
         r"\bincluding\s+those\s+without\b",
     ),
     (
-        (
-            "percent of a group: 100.0 * count(*) FILTER (WHERE condition) / count(*); "
-            "percent of all: 100.0 * count(*) / sum(count(*)) OVER ()"
-        ),
-        r"\b(?:percentage|percent|proportion)\b|\bshares?\s+of\b",
+        "percent of all: 100.0 * count(*) / sum(count(*)) OVER ()",
+        r"\b(?:percentage|percent|proportion|shares?)\b[^.;]*\bof\s+(?:all|the\s+(?:whole|total))\b",
+    ),
+    (
+        "percent of a group: 100.0 * count(*) FILTER (WHERE condition) / count(*)",
+        r"\A(?!.*\bof\s+(?:all|the\s+(?:whole|total))\b).*(?:\b(?:percentage|percent|proportion)\b|\bshares?\s+of\b)",
     ),
     (
         "a running total: sum(count(*)) OVER (ORDER BY x)",
@@ -87,6 +88,8 @@ _CUES: Final = (
         "how many rows meet a condition: count(*) FILTER (WHERE condition)",
         r"\b(?:how\s+many|number)\b[^.]*\b(?:have|has|of\s+them|missing|no|without|unknown)\b",
     ),
+    ("Christmas Day is month 12, day 25", r"\bchristmas\s+day\b"),
+    ("New Year's Eve is month 12, day 31", r"\bnew\s+year'?s\s+eve\b"),
     ("hours across midnight: hour >= a OR hour < b", r"\b(?:night|midnight|pm)\b"),
 )
 """The notes, the most telling first, each with its cues."""

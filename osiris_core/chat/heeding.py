@@ -1,0 +1,99 @@
+"""What a wish says so plainly that a query which leaves it out can be mended without a model: how many decimals, the
+best of each group instead of the best of all, no other group than those that are named.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from sqlglot import exp
+
+from osiris_core.chat.linking import links
+from osiris_core.chat.omitting import NUMBERS, OF_EACH
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from osiris_core.chat.catalog import Sources
+
+_DECIMALS: Final = re.compile(rf"\b(?P<number>one|two|\d|{'|'.join(NUMBERS)})\s+decimals?\b", re.IGNORECASE)
+_GROUP: Final = re.compile(r"\b(?:each|every|per)\s+(?P<group>[^,.;:()]+)", re.IGNORECASE)
+_OF_EACH: Final = re.compile(OF_EACH, re.IGNORECASE)
+
+
+def heed(tree: exp.Expr, wish: str, sources: Sources) -> list[str]:
+    """Put into the query what ``wish`` says plainly; what was changed, in sentences."""
+    if not isinstance(tree, exp.Select):
+        return []
+    return [*_only_named(tree, wish), *_best_of_each(tree, wish, sources), *_rounded(tree, wish)]
+
+
+def _rounded(select: exp.Select, wish: str) -> Iterator[str]:
+    """Averages and shares have as many decimals as the wish says."""
+    match = _DECIMALS.search(wish)
+    if match is None:
+        return
+    word = match["number"].lower()
+    digits = {"one": 1, "two": 2, **NUMBERS}.get(word) or int(word)
+    for one in select.expressions:
+        value = one.unalias()
+        if isinstance(value, exp.Round) or not isinstance(value, exp.Avg | exp.Div | exp.Mul | exp.Window | exp.Filter):
+            continue
+        if value.find(exp.Avg, exp.Div) is None or value.find(exp.Round) is not None:
+            continue
+        name = one.alias_or_name
+        rounded = exp.Round(this=value.copy(), decimals=exp.Literal.number(digits))
+        one.replace(exp.alias_(rounded, name) if name else rounded)
+        yield f"{name or value.sql(dialect='duckdb')} has {word} decimal{'' if digits == 1 else 's'}."
+
+
+def _best_of_each(select: exp.Select, wish: str, sources: Sources) -> Iterator[str]:
+    """``LIMIT n`` of all rows is the best n of each group where the wish says so."""
+    limit, order = select.args.get("limit"), select.args.get("order")
+    if limit is None or order is None or not _OF_EACH.search(wish) or select.find(exp.Window, exp.Qualify):
+        return
+    group = _group_of(select, wish, sources)
+    if group is None or not isinstance(limit, exp.Limit):
+        return
+    ranked = exp.Window(this=exp.RowNumber(), partition_by=[group.copy()], order=order.copy())
+    select.set("qualify", exp.Qualify(this=exp.LTE(this=ranked, expression=limit.expression.copy())))
+    select.set("limit", None)
+    select.set("order", None)
+    yield f"The first {limit.expression.name} are those of each {group.sql(dialect='duckdb')}."
+
+
+def _group_of(select: exp.Select, wish: str, sources: Sources) -> exp.Expr | None:
+    """The column of the result that the wish says ``each`` of: what its words mean, else the first that is a name."""
+    match = _GROUP.search(wish)
+    words = match["group"] if match else ""
+    meant = {link.column.lower() for link in links(words, sources) if link.value is None}
+    columns = [one.unalias() for one in select.expressions if isinstance(one.unalias(), exp.Column)]
+    return next((one for one in columns if one.name.lower() in meant), columns[0] if columns else None)
+
+
+def _only_named(select: exp.Select, wish: str) -> Iterator[str]:
+    """Rows that are grouped by a column are not those of one group alone, unless the wish names it."""
+    where, group = select.args.get("where"), select.args.get("group")
+    if where is None or group is None:
+        return
+    grouped = {one.name.lower() for one in group.find_all(exp.Column)}
+    parts = list(where.this.flatten()) if isinstance(where.this, exp.And) else [where.this]
+    left = [one for one in parts if _is_unnamed(one, grouped, wish)]
+    if not left:
+        return
+    kept = [one for one in parts if one not in left]
+    if kept:
+        where.set("this", exp.and_(*kept))
+    else:
+        where.pop()
+    said = " and ".join(one.sql(dialect="duckdb") for one in left)
+    yield f"The condition {said}, which the wish does not name, is left out."
+
+
+def _is_unnamed(one: exp.Expr, grouped: set[str], wish: str) -> bool:
+    if not isinstance(one, exp.EQ) or not isinstance(one.this, exp.Column) or one.this.name.lower() not in grouped:
+        return False
+    text = one.expression
+    # Of `euro` the code EUR is the beginning.
+    return isinstance(text, exp.Literal) and text.is_string and text.name.casefold()[:3] not in wish.casefold()

@@ -1,0 +1,109 @@
+"""The tables of a small model's query: columns of tables that it does not read, and names of tables that there are not.
+
+A table that is needed is joined where discovery found how, and only there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from osiris_core.chat.catalog import Source, Sources
+    from osiris_core.chat.linking import Link
+
+
+def named_tables(select: exp.Select, tree: exp.Expr, sources: Sources) -> Iterator[str]:
+    """A table's name before a column that no table of the query has is left out, or is that of the table that is meant:
+    ``airline.name`` of ``airlines AS a``.
+    """
+    tables = own_tables(select, sources)
+    if not tables:
+        return
+    known = {one.alias_or_name.lower() for one in tree.find_all(exp.Table, exp.Subquery, exp.CTE)}
+    for column in own_columns(select):
+        before = column.table.lower()
+        if column.args.get("db") is not None:  # `f.flights.day`: a table's alias, and its name once more
+            column.set("table", exp.to_identifier(column.args["db"].name))
+            column.set("db", None)
+        elif not before or before in known:
+            continue
+        holders = [alias for alias, source in tables.items() if has_column(source, column.name)]
+        named = [alias for alias, source in tables.items() if before in (source.name, source.name.removesuffix("s"))]
+        meant = next((alias for alias in (*named, *holders) if alias in holders), None)
+        if column.table.lower() not in known:
+            other = sources.get(before) or sources.get(f"{before}s")
+            table = meant or (other.name if other is not None else None)
+            column.set("table", exp.to_identifier(table) if table else None)
+        if column.table.lower() != before:
+            yield f"'{before}.{column.name}' is meant as {column.sql(dialect='duckdb')}."
+
+
+def joined_tables(select: exp.Select, sources: Sources, meant: Sequence[Link]) -> Iterator[str]:
+    """A table whose column the query uses and that it does not read is joined, by what one of its tables refers to."""
+    tables = own_tables(select, sources)
+    read = list(select.find_all(exp.Table, exp.Subquery))
+    if not tables or len(tables) != len([one for one in read if one.find_ancestor(exp.Select) is select]):
+        return  # of a query within the query nothing is known
+    outputs = {one.alias.lower() for one in select.expressions if isinstance(one, exp.Alias)}
+    for column in own_columns(select):
+        name, before = column.name.lower(), column.table.lower()
+        if before in tables or any(has_column(source, name) for source in tables.values()):
+            continue
+        if not before and name in outputs:
+            continue
+        holders = [one for one in sources.described if has_column(one, name)]
+        linked = [one for one in holders if before == one.name] or [
+            one for one in holders if any(link.table == one.name and link.column.lower() == name for link in meant)
+        ]
+        found = linked or holders
+        on = _relation(tables, found[0], sources) if len(found) == 1 else None
+        if on is None:
+            continue
+        other = found[0].name
+        select.join(exp.to_table(other), on=on, copy=False)
+        tables[other] = found[0]
+        column.set("table", exp.to_identifier(other))
+        yield f"The table {other} is joined where {on.sql(dialect='duckdb')}."
+
+
+def own_tables(select: exp.Select, sources: Sources) -> dict[str, Source]:
+    """The tables that a SELECT reads itself, by the name that the query gives them."""
+    found = {}
+    for table in select.find_all(exp.Table):
+        source = sources.get(table.name) if table.find_ancestor(exp.Select) is select else None
+        if source is not None:
+            found[table.alias_or_name.lower()] = source
+    return found
+
+
+def own_columns(select: exp.Select) -> list[exp.Column]:
+    """The columns that stand in a SELECT and in no query within it."""
+    return [one for one in select.find_all(exp.Column) if one.find_ancestor(exp.Select) is select]
+
+
+def has_column(source: Source, name: str) -> bool:
+    """Whether the table has a column of this name, whatever the case."""
+    return name.lower() in map(str.lower, source.columns)
+
+
+def _relation(tables: Mapping[str, Source], other: Source, sources: Sources) -> exp.Expr | None:
+    """How ``other`` hangs together with one of ``tables``: the likeliest relation that is known."""
+    found = []
+    for alias, source in tables.items():
+        own, theirs = source.found.table.name, other.found.table.name
+        for connection, one in sources.relations:
+            if connection not in (source.connection, other.connection):
+                continue
+            if (one.table, one.to_table) == (own, theirs):
+                found.append((one.confidence, alias, one.columns, one.to_columns))
+            elif (one.table, one.to_table) == (theirs, own):
+                found.append((one.confidence, alias, one.to_columns, one.columns))
+    if not found:
+        return None
+    _, alias, mine, its = max(found, key=lambda one: one[0])
+    pairs = zip(mine, its, strict=True)
+    return exp.and_(*(exp.column(a, table=alias).eq(exp.column(b, table=other.name)) for a, b in pairs))

@@ -1,0 +1,92 @@
+"""What the wish says plainly is put into a query that leaves it out."""
+
+from __future__ import annotations
+
+import pytest
+
+from osiris_core.chat.catalog import Sources
+from osiris_core.chat.mending import mend
+from osiris_core.spec.catalog import ColumnProfile, TableProfile, ValueCount
+from tests.chat.shop import source
+
+
+def texts(name, *values, distinct=None):
+    top = tuple(ValueCount(value=one, count=2) for one in values)
+    return ColumnProfile(name=name, nulls=0, distinct=distinct or len(values), top=top)
+
+
+COLUMNS = (texts("port", "OSL", "BGO"), texts("goal", "RTM", "HAM", distinct=90), texts("ship", "Aurora", distinct=12))
+PROFILE = TableProfile(basis="full", examined=200, columns=COLUMNS)
+FLEET = Sources(described=(source("trips", "ship", "port", "goal", "km", "late", profile=PROFILE),))
+
+
+@pytest.mark.parametrize(
+    ("wish", "sql", "made", "note"),
+    [
+        (
+            "km of each ship on average, two decimals",
+            "SELECT ship, avg(km) AS km FROM trips GROUP BY ship",
+            "SELECT ship, ROUND(AVG(km), 2) AS km FROM trips GROUP BY ship",
+            "km has two decimals.",
+        ),
+        (
+            "the longest trip of each ship: ship, km",
+            "SELECT ship, km FROM trips ORDER BY km DESC LIMIT 1",
+            "SELECT ship, km FROM trips QUALIFY ROW_NUMBER() OVER (PARTITION BY ship ORDER BY km DESC) <= 1",
+            "The first 1 are those of each ship.",
+        ),
+        (
+            "the two worst goals of every port",
+            "SELECT goal, port, count(*) AS n FROM trips GROUP BY goal, port ORDER BY n DESC LIMIT 2",
+            "SELECT goal, port, COUNT(*) AS n FROM trips GROUP BY goal, port "
+            "QUALIFY ROW_NUMBER() OVER (PARTITION BY port ORDER BY n DESC) <= 2",
+            "The first 2 are those of each port.",
+        ),
+        (
+            "trips by port",
+            "SELECT port, count(*) AS n FROM trips WHERE port = 'BGO' AND late = 'y' GROUP BY port",
+            "SELECT port, COUNT(*) AS n FROM trips WHERE late = 'y' GROUP BY port",
+            "The condition port = 'BGO', which the wish does not name, is left out.",
+        ),
+        (
+            "trips to Bremen (BRE)",
+            "SELECT count(*) AS n FROM trips WHERE port = 'BRE'",
+            "SELECT COUNT(*) AS n FROM trips WHERE goal = 'BRE'",
+            "'BRE' is looked for in goal: port holds no such value.",
+        ),
+        (
+            "number of trips by port, into the table totals",
+            "INSERT INTO totals (port, n) SELECT port, trips FROM trips",
+            "SELECT port, COUNT(*) AS n FROM trips GROUP BY ALL",
+            "'trips' is the number of rows of trips.",
+        ),
+    ],
+)
+def test_what_the_wish_says_plainly(wish, sql, made, note):
+    mended = mend(sql, FLEET, (), wish)
+    assert mended.sql == made
+    assert note in mended.notes
+
+
+@pytest.mark.parametrize(
+    ("wish", "sql"),
+    [
+        ("km on average, two decimals", "SELECT round(avg(km), 2) AS km FROM trips"),
+        ("number of trips, two decimals", "SELECT count(*) AS n FROM trips"),
+        ("the longest trips", "SELECT ship, km FROM trips ORDER BY km DESC LIMIT 1"),
+        ("the best of each ship", "SELECT ship, max(km) AS km FROM trips GROUP BY ship"),
+        ("trips from Bergen (BGO) by port", "SELECT port, count(*) AS n FROM trips WHERE port = 'BGO' GROUP BY port"),
+        ("trips of XYZ1", "SELECT km FROM trips WHERE port = 'XYZ1'"),
+        ("the trips", "SELECT trips FROM trips"),
+    ],
+)
+def test_what_is_right_or_in_doubt_is_left_as_it_is(wish, sql):
+    mended = mend(sql, FLEET, (), wish)
+    assert (mended.sql, mended.notes) == (sql, ())
+
+
+def test_storing_is_no_part_of_a_query():
+    """Whatever would be changed is left out; what cannot be told apart is left as it is, and refused later."""
+    assert mend("CREATE TABLE x AS SELECT km FROM trips", FLEET).sql == "SELECT km FROM trips"
+    for statement in ("DELETE FROM trips", "INSERT INTO trips VALUES (1)", "UPDATE trips SET km = 0"):
+        assert mend(statement, FLEET).sql == statement

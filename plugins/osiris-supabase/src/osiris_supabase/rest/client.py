@@ -12,6 +12,7 @@ import socket
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode, urlsplit
 
@@ -24,6 +25,7 @@ from osiris_supabase.rest.keys import revealed
 from osiris_supabase.rest.names import schema_header, table_path
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
@@ -96,6 +98,7 @@ class RestClient:
         self._client = httpx.Client(
             follow_redirects=False,
             trust_env=False,
+            verify=_trust(),
             timeout=httpx.Timeout(stall, connect=connect),
             headers={"apikey": key, "User-Agent": "osiris-supabase", "Accept": "application/json", **bearer},
         )
@@ -236,6 +239,12 @@ class RestClient:
         if self._socket is not None:
             with suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    """Which certificates are trusted: the usual ones. Reading them takes longer than most requests, so once."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 def parse_rows(answer: Answer, *, what: str) -> list[dict[str, Any]]:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from osiris_core.spec.catalog import ColumnProfile
 
 DIALECT: Final = "duckdb"
+_WORD: Final = re.compile(r"[^\W\d_]+")
+_SHORTEST: Final = 3
 _NUMBER: Final = re.compile(r"\d+(?:\.\d+)?")
 
 
@@ -45,8 +47,22 @@ def doubts(sql: str, wish: str, meant: Iterable[Link]) -> tuple[str, ...]:
         elif one.value is not None and one.value.casefold() not in texts:
             found.append(f"it does not look for {one.said} in {one.column}")
     compared = [literal.name for one in _compared(tree) for literal in one.find_all(exp.Literal) if literal.is_string]
-    found += [f"the question does not say '{text}'" for text in compared if text.casefold() not in wish.casefold()]
+    found += [f"the question does not say '{text}'" for text in compared if not is_named(text, wish)]
     return tuple(dict.fromkeys(found))
+
+
+def is_named(text: str, wish: str) -> bool:
+    """Whether a wish names a text: it says it, or a word that it shortens, as ``LGA`` does LaGuardia."""
+    said, short = wish.casefold(), text.casefold()
+    if short in said:
+        return True
+    return len(short) >= _SHORTEST and any(_shortens(short, word) for word in _WORD.findall(said))
+
+
+def _shortens(short: str, word: str) -> bool:
+    """Whether the letters are those of the word with some left out."""
+    letters = iter(word)
+    return len(word) > len(short) and all(letter in letters for letter in short)
 
 
 def strangers(sql: str, sources: Sources) -> frozenset[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlglot import exp
 
+from osiris_core.chat.grounding import is_named
 from osiris_core.chat.linking import links
 from osiris_core.chat.omitting import NUMBERS, OF_EACH
 
@@ -95,5 +96,4 @@ def _is_unnamed(one: exp.Expr, grouped: set[str], wish: str) -> bool:
     if not isinstance(one, exp.EQ) or not isinstance(one.this, exp.Column) or one.this.name.lower() not in grouped:
         return False
     text = one.expression
-    # Of `euro` the code EUR is the beginning.
-    return isinstance(text, exp.Literal) and text.is_string and text.name.casefold()[:3] not in wish.casefold()
+    return isinstance(text, exp.Literal) and text.is_string and not is_named(text.name, wish)

@@ -20,6 +20,16 @@ MONTHS: Final = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
     "december",
 )  # fmt: skip
+HOLIDAYS: Final = {
+    "Christmas Day": (12, 25),
+    "Christmas Eve": (12, 24),
+    "New Year's Day": (1, 1),
+    "New Year's Eve": (12, 31),
+    "Valentine's Day": (2, 14),
+    "Halloween": (10, 31),
+    "Boxing Day": (12, 26),
+}
+"""Days whose date is the same each year and everywhere, by month and day."""
 NUMBERS: Final = {
     word: number
     for number, word in enumerate(
@@ -160,7 +170,21 @@ def omissions(sql: str, wish: str) -> tuple[str, ...]:
     found = [f"it has not {reminder}" for cue, heeds, reminder in _READ if cue.search(said) and not heeds(tree)]
     found += [f"nowhere in it stands {shown}, which the question says" for shown in _numbers(said, tree)]
     found += [f"it has not the month {month}" for month in _months(said, tree)]
+    found += [f"it has not both of {day}: {name}" for name, day in holidays(said) if not _has_day(tree, day)]
     return tuple(found)
+
+
+def holidays(wish: str) -> Iterator[tuple[str, str]]:
+    """The holidays that a wish names, each with its month and day in words."""
+    for name, (month, day) in HOLIDAYS.items():
+        if name.lower() in wish.lower().replace("’", "'"):
+            yield name, f"month {month}, day {day}"
+
+
+def _has_day(tree: exp.Expr, day: str) -> bool:
+    """Whether both numbers of a day stand in the query, alone or in a date."""
+    there = {int(one) for literal in tree.find_all(exp.Literal) for one in re.findall(r"\d+", literal.name)}
+    return there >= {int(one) for one in re.findall(r"\d+", day)}
 
 
 def _numbers(said: str, tree: exp.Expr) -> Iterator[str]:

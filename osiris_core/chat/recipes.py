@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from osiris_core.chat.omitting import holidays
+
 _MOST: Final = r"\b(?:(?<!at )most|top|best|worst|highest|lowest|largest|longest|shortest|biggest|latest|newest)\b"
 _MANY: Final = 3
 """So many notes are given at most: a small model follows the first ones."""
@@ -88,8 +90,6 @@ _CUES: Final = (
         "how many rows meet a condition: count(*) FILTER (WHERE condition)",
         r"\b(?:how\s+many|number)\b[^.]*\b(?:have|has|of\s+them|missing|no|without|unknown)\b",
     ),
-    ("Christmas Day is month 12, day 25", r"\bchristmas\s+day\b"),
-    ("New Year's Eve is month 12, day 31", r"\bnew\s+year'?s\s+eve\b"),
     ("hours across midnight: hour >= a OR hour < b", r"\b(?:night|midnight|pm)\b"),
 )
 """The notes, the most telling first, each with its cues."""
@@ -99,4 +99,5 @@ _NOTES: Final = tuple((note, re.compile("|".join(cues), re.IGNORECASE | re.DOTAL
 
 def notes_for(wish: str) -> tuple[str, ...]:
     """The notes whose cue the wish has, the most telling first, no more than are read."""
-    return tuple(note for note, cue in _NOTES if cue.search(wish))[:_MANY]
+    days = [f"{name} is {day}" for name, day in holidays(wish)]
+    return (*days, *(note for note, cue in _NOTES if cue.search(wish)))[:_MANY]

@@ -199,7 +199,7 @@ def test_what_speaks_against_a_query():
         for sql in (
             "SELECT arr_delay FROM trips WHERE port = 'OSL'",
             "SELECT arr_delay FROM trips",
-            "SELECT 1 AS x FROM trips WHERE port = 'OSL' AND kind IN ('ferry')",
+            "SELECT 1 AS x FROM trips WHERE port = 'OSL' AND kind IN ('ferry', 'ARV')",  # which is short for arrival
             "no query (",
         )
     ]
@@ -227,6 +227,10 @@ def test_what_speaks_against_a_query():
         ("ships that have no name", "SELECT count(*) FROM ships", ("IS NULL",)),
         ("ships that have no name", "SELECT count(*) FROM ships WHERE name IS NULL", ()),
         ("how many trips, to output/top_10.csv", "SELECT count(*) FROM trips", ()),
+        ("trips on Christmas Day", "SELECT * FROM trips WHERE day = 25", ("month 12, day 25",)),
+        ("trips on Christmas Day", "SELECT * FROM trips WHERE left::DATE = DATE '2013-12-25'", ()),
+        ("ports, ignore trips without a ship", "SELECT port FROM trips GROUP BY port", ("IS NULL", "left out")),
+        ("ports, ignore trips without a ship", "SELECT port FROM trips WHERE ship IS NOT NULL GROUP BY port", ()),
         ("anything with 7 of them", "no query (", ()),
     ],
 )

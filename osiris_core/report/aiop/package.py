@@ -51,7 +51,7 @@ An id such as event/17 is short for the run's id with /event/17 after it. `***` 
 known. metadata.cuts says what was left out: section, items kept, of how many, and how many are shortened.
 
 A step either published its rows or left its destination as it was. Running an unsuccessful run's manifest again
-continues it.
+continues it, unless a run of the manifest has succeeded since.
 """
 PRIMER: Final = tuple(" ".join(one.split()) for one in _PRIMER.split("\n\n"))
 

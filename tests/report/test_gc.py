@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -151,6 +152,51 @@ def test_a_removal_that_dies_half_way_leaves_no_session(tmp_path, monkeypatch):
     collect(tmp_path, days=1)
     assert not left.exists()
     assert mine.exists()
+
+
+def nested(folder, levels):
+    """Folders within ``folder``, one in the other."""
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        for _ in range(levels):
+            os.mkdir("a")
+            os.chdir("a")
+        Path("file").write_bytes(b"x" * 1000)
+    finally:
+        os.chdir(before)
+
+
+def test_what_is_nested_deeply_is_weighed_and_goes_with_the_others(tmp_path):
+    deep, other = record(tmp_path, days=50, status="failed"), record(tmp_path, days=40, status="failed")
+    nested(deep, 1500)
+    scratch = tmp_path / ".scratch" / deep.name
+    scratch.mkdir(parents=True)
+    nested(scratch, 1500)
+    done = collect(tmp_path, days=30)
+    assert [(one.record.id, error) for one, error in done] == [(deep.name, None), (other.name, None)]
+    assert done[0][0].size > 1000
+    assert session_names(tmp_path) == []
+    assert list(tmp_path.glob(".gc-*")) == []
+    assert not scratch.exists()
+
+
+def test_two_at_once(tmp_path, monkeypatch):
+    """The second takes away what the first is just removing."""
+    folder = record(tmp_path, days=50, status="failed")
+    planned = plan(tmp_path, Policy(days=30), now=NOW)
+    rmtree = shutil.rmtree
+
+    def meanwhile(path):
+        if path.name.startswith(".gc-"):
+            monkeypatch.undo()
+            assert list(remove(tmp_path, planned.removals, scratch=tmp_path / ".scratch")) == []
+        rmtree(path)
+
+    monkeypatch.setattr(shutil, "rmtree", meanwhile)
+    done = list(remove(tmp_path, planned.removals, scratch=tmp_path / ".scratch"))
+    assert [(one.record.id, error) for one, error in done] == [(folder.name, None)]
+    assert list(tmp_path.glob(".gc-*")) == []
 
 
 def test_what_has_come_to_life_or_has_gone_is_left_alone(tmp_path):

@@ -377,3 +377,15 @@ def test_open_says_where_the_page_is_and_shows_it_where_there_is_a_display(remot
     done = shop.osiris("logs", "open", record_folder.name, "--json", env={**none, "BROWSER": str(browser)})
     assert json.loads(done.stdout) == {"ok": True, "page": str(page), "opened": True}
     assert (tmp_path / "opened").read_text().strip() == page.as_uri()
+
+
+def test_a_browser_that_does_not_start(remote_shop):
+    """One document, which says so; of `open` it is no failure."""
+    shop = remote_shop
+    ran(shop)
+    env = {"DISPLAY": "", "WAYLAND_DISPLAY": "", "BROWSER": "/bin/false", "PATH": "/nowhere"}
+    done = shop.osiris("logs", "open", "--json", env=env)
+    assert (done.returncode, json.loads(done.stdout)["opened"]) == (0, False)
+    assert "no browser could be started" in done.stderr
+    done = shop.osiris("logs", "html", "--open", "--json", env=env)
+    assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (1, "OSR-LOG-031")

@@ -47,11 +47,13 @@ values = st.recursive(
 FIELDS = ("ts", "step", "code", "message", "hint", "rows", "destination", "columns", "reason", "environment", "dialect")
 events = st.builds(
     lambda name, told, more: {**more, **told, "event": name},
-    st.one_of(st.sampled_from(sorted(BY_NAME)), texts),
+    st.one_of(st.sampled_from(sorted(BY_NAME)), texts, values),
     st.dictionaries(st.sampled_from(FIELDS), st.one_of(texts, values), max_size=5),
     st.dictionaries(texts, values, max_size=2),
 )
-metrics = st.fixed_dictionaries({"metric": texts, "value": values, "unit": texts, "step": st.one_of(texts, st.none())})
+metrics = st.fixed_dictionaries(
+    {"metric": st.one_of(texts, values), "value": values, "unit": texts, "step": st.one_of(texts, st.none())}
+)
 KEYS = ("pipeline", "manifest_hash", "target", "started", "finished", "duration_ms", "rows", "step", "steps", "error")
 statuses = st.builds(
     lambda status, told, steps, error: {**told, "status": status, "steps": steps, "error": error},

@@ -114,7 +114,7 @@ def _events(session: Session) -> tuple[_Numbered, _Numbered]:
     later: _Numbered = []
     least: _Numbered = []
     for n, event in enumerate(session.events, 1):
-        name = event.get("event")
+        name = text_of(event, "event")
         if name in MILESTONES or n == len(session.events):
             first.append((n, event))
         else:

@@ -133,6 +133,7 @@ EVENT = st.fixed_dictionaries(
             "details",
             "basis",
             "rows",
+            "metric",
         ),
         JSON,
     )

@@ -21,8 +21,7 @@ from osiris_core.report.bundle import HEAD, open_bundle, write_bundle
 from osiris_core.report.html import write_report
 from osiris_core.report.reader import read_lines, read_session
 from osiris_core.report.session import Session
-from tests.report.records import record
-from tests.report.test_gc import nested
+from tests.report.records import nested, record
 
 SECRET = "n0w-known-s3cret-77"  # pragma: allowlist secret
 KEY = "-----BEGIN KEY-----\nMIIabcdefghijklmnopqrstuvwx\nyz0123456789\n-----END KEY-----"  # pragma: allowlist secret
@@ -159,9 +158,8 @@ def test_what_was_made_of_the_record_is_left_out(folder, tmp_path):
 
 
 def test_folders_nested_deeply(folder, tmp_path):
-    deep = folder / "manifest"
-    nested(deep, 1500)
-    (name,) = (name for name in written(folder, tmp_path / "b.zip").files if name.endswith("/file"))
+    with nested(folder / "manifest", 1500):
+        (name,) = (name for name in written(folder, tmp_path / "b.zip").files if name.endswith("/file"))
     assert name.count("/") == 1501
 
 

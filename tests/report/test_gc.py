@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 from collections import Counter
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +15,7 @@ from osiris_core.report.gc import Policy, plan, remove
 from osiris_core.report.index import Query, find
 from osiris_core.report.reader import session_names
 from osiris_core.run.chain import join_chain
-from tests.report.records import NOW, record
+from tests.report.records import NOW, nested, record
 
 
 def going(logs, **policy):
@@ -154,31 +153,17 @@ def test_a_removal_that_dies_half_way_leaves_no_session(tmp_path, monkeypatch):
     assert mine.exists()
 
 
-def nested(folder, levels):
-    """Folders within ``folder``, one in the other."""
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        for _ in range(levels):
-            os.mkdir("a")
-            os.chdir("a")
-        Path("file").write_bytes(b"x" * 1000)
-    finally:
-        os.chdir(before)
-
-
 def test_what_is_nested_deeply_is_weighed_and_goes_with_the_others(tmp_path):
     deep, other = record(tmp_path, days=50, status="failed"), record(tmp_path, days=40, status="failed")
-    nested(deep, 1500)
     scratch = tmp_path / ".scratch" / deep.name
     scratch.mkdir(parents=True)
-    nested(scratch, 1500)
-    done = collect(tmp_path, days=30)
-    assert [(one.record.id, error) for one, error in done] == [(deep.name, None), (other.name, None)]
-    assert done[0][0].size > 1000
-    assert session_names(tmp_path) == []
-    assert list(tmp_path.glob(".gc-*")) == []
-    assert not scratch.exists()
+    with nested(deep, 1500), nested(scratch, 1500):
+        done = collect(tmp_path, days=30)
+        assert [(one.record.id, error) for one, error in done] == [(deep.name, None), (other.name, None)]
+        assert done[0][0].size > 1000
+        assert session_names(tmp_path) == []
+        assert list(tmp_path.glob(".gc-*")) == []
+        assert not scratch.exists()
 
 
 def test_two_at_once(tmp_path, monkeypatch):

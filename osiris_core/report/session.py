@@ -112,7 +112,8 @@ class Session:
     """One session, read from its record's folder.
 
     ``Session("logs/run_…")`` reads that folder (within it, ``Session(".")``), :meth:`find` one by the beginning or end
-    of its id, :meth:`last` the newest. Raises InvalidInput when there is no such session; never for what is in the record.
+    of its id, :meth:`last` the newest. Raises InvalidInput when there is no such session; never for
+    what is in the record.
     """
 
     def __init__(self, folder: str | PathLike[str]) -> None:

@@ -62,6 +62,9 @@ def test_list_show_and_last(remote_shop):
     assert [one["pipeline"] for one in listed(shop, "--since", newest["started"].replace("Z", "+00:00"))] == ["bad"]
     refused = shop.osiris("logs", "list", "--since", "31/01/2026", "--json")
     assert (refused.returncode, json.loads(refused.stdout)["error"]["code"]) == (2, "OSR-CLI-003")
+    for time in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"):
+        assert shop.osiris("logs", "list", "--since", time).returncode == 2
+        assert shop.osiris("logs", "list", "--until", time).returncode == 2
     message = json.loads(refused.stdout)["error"]["message"]
     assert "'31/01/2026' is no time; write 2026-01-31, " in message
     assert "%Y" not in message
@@ -290,6 +293,12 @@ def test_gc(remote_shop):
     assert "1 session removed" in done.stdout
     assert "kept: 1 (not old: the next run may resume it)" in done.stderr
     assert [one["session"] for one in listed(shop)] == [bad, last]
+
+
+@pytest.mark.parametrize("option", ["--days", "--max-gb"])
+def test_gc_by_no_number(remote_shop, option):
+    done = remote_shop.osiris("logs", "gc", option, "nan", "--json")
+    assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (2, "OSR-CLI-003")
 
 
 def test_gc_says_what_it_cannot_remove(remote_shop):

@@ -17,7 +17,7 @@ CONNECTION_REF = re.compile(r"@(?P<family>[a-z][a-z0-9_]*)\.(?P<alias>[a-z][a-z0
 COMPONENT_NAME = re.compile(r"(?P<plugin>[a-z][a-z0-9]*(?:_[a-z0-9]+)*)\.(?P<role>[a-z][a-z0-9_]*)\Z")
 """A component's name: ``family.role``; the family is the id of the plugin that provides it."""
 
-SESSION_ID = re.compile(r"(?P<kind>[a-z]+)_(?P<time>\d{8}T\d{6}\d{6}Z)_(?P<random>[0-9a-f]{8})\Z")
+SESSION_ID = re.compile(r"(?P<kind>[a-z]{1,32})_(?P<time>\d{8}T\d{6}\d{6}Z)_(?P<random>[0-9a-f]{8})\Z")
 """A session's id, which is also its folder's name."""
 
 

@@ -27,8 +27,8 @@ LIMIT = """\
 
 A package is at most `aiop.max_core_bytes` long, whatever the record holds; {least:,} is the least that can be asked
 for. Sections are filled in this order, each with at most half of the room that is left, then once more with all of it.
-What would not fit is given with texts of {levels} characters, then with its first items. While an error is left out,
-so is everything else.
+What would not fit is given with texts of {levels} bytes, then with its first items; the first error in any case with
+its code and the beginning of its message. While an error is left out, so is everything else.
 """
 AFTER = """\
 `evidence.milestones` are the events of the timeline that tell how the run went; they stand in `evidence.timeline`. Each

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from osiris_core.cli.numbers import NumberRange
 from osiris_core.cli.output import (
     json_option,
     print_json,
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     metavar="FOLDER",
     help="Use the prompts in FOLDER (see dump-prompts).",
 )
-@click.option("--max-cost", type=click.FloatRange(0, min_open=True), metavar="USD", help="Stop before it costs more.")
+@click.option("--max-cost", type=NumberRange(0, min_open=True), metavar="USD", help="Stop before it costs more.")
 @click.option("--session-id", "--resume", "resume", metavar="ID", help="Go on with an earlier conversation; `last`.")
 @click.option("--echo", is_flag=True, help="Show the lines that come along a pipe, as if they were typed.")
 @json_option

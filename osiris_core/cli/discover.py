@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import click
 
+from osiris_core.cli.numbers import NumberRange
 from osiris_core.cli.output import json_option, print_json, print_note, print_table, print_text, redactor, reporting
 from osiris_core.cli.printed import printed
 from osiris_core.cli.workspace import open_workspace
@@ -27,14 +27,6 @@ if TYPE_CHECKING:
 _TOP = 3
 
 
-def _number(ctx: click.Context, param: click.Parameter, value: float) -> float:
-    """``value``, unless it is NaN, which passes every range."""
-    del ctx, param
-    if math.isnan(value):
-        raise click.BadParameter("nan is no number of seconds")
-    return value
-
-
 @click.command()
 @click.argument("connection", metavar="@FAMILY.ALIAS")
 @click.option("--table", "tables", metavar="NAME", multiple=True, help="Only this table, in full; may be repeated.")
@@ -48,8 +40,7 @@ def _number(ctx: click.Context, param: click.Parameter, value: float) -> float:
 @click.option("--sample", type=click.IntRange(0, 1000), default=0, metavar="N", help="Show N rows of each table.")
 @click.option(
     "--timeout",
-    type=click.FloatRange(0, 86_400, min_open=True),
-    callback=_number,
+    type=NumberRange(0, 86_400, min_open=True),
     default=60.0,
     show_default=True,
     metavar="SECONDS",
@@ -57,8 +48,7 @@ def _number(ctx: click.Context, param: click.Parameter, value: float) -> float:
 )
 @click.option(
     "--max-age",
-    type=click.FloatRange(0),
-    callback=_number,
+    type=NumberRange(0),
     default=86_400.0,
     show_default=True,
     metavar="SECONDS",

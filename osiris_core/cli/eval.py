@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from osiris_core.cli.chat import world_of
+from osiris_core.cli.numbers import NumberRange
 from osiris_core.cli.output import json_option, print_json, print_note, print_table, print_text, redactor, reporting
 from osiris_core.cli.printed import printed
 from osiris_core.errors import ExitCode, InvalidInput
@@ -33,11 +34,11 @@ NO_REPORT = "OSR-EVL-005"
 @click.option("--only", metavar="ID", multiple=True, help="Only this wish; may be repeated.")
 @click.option("--fast", is_flag=True, help="Skip clarification.")
 @click.option("--pro-mode", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER", help="Other prompts.")
-@click.option("--max-cost", type=click.FloatRange(0, min_open=True), metavar="USD", help="For each wish.")
+@click.option("--max-cost", type=NumberRange(0, min_open=True), metavar="USD", help="For each wish.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="File for the report, as JSON.")
 @click.option("--compare", type=click.Path(dir_okay=False, path_type=Path), help="An earlier report to compare with.")
 @click.option(
-    "--at-least", type=click.FloatRange(0, 100), metavar="PERCENT", help="Exit 1 when fewer wishes have right rows."
+    "--at-least", type=NumberRange(0, 100), metavar="PERCENT", help="Exit 1 when fewer wishes have right rows."
 )
 @json_option
 def eval_(

@@ -51,7 +51,8 @@ def aiop(
     """
     with reporting(as_json=as_json, alone=True):
         from osiris_core.cli.logs_bundle import know_secrets
-        from osiris_core.report.aiop.export import ANNEX, MARKDOWN, config_of, make
+        from osiris_core.report.aiop.export import ANNEX, config_of, make
+        from osiris_core.report.derived import MARKDOWN
 
         overrides = {"aiop.format": form, "aiop.policy": policy, "aiop.max_core_bytes": max_core_bytes}
         workspace = open_workspace(overrides=overrides)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from osiris_core.cli.logs import folder_option
+from osiris_core.cli.numbers import NumberRange
 from osiris_core.cli.output import (
     error_document,
     json_option,
@@ -29,10 +30,8 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option(
-    "--days", type=click.FloatRange(min=0, max=36_500), help="Remove what started more than so many days ago."
-)
-@click.option("--max-gb", type=click.FloatRange(min=0), help="Remove the oldest until the rest takes at most this.")
+@click.option("--days", type=NumberRange(min=0, max=36_500), help="Remove what started more than so many days ago.")
+@click.option("--max-gb", type=NumberRange(min=0), help="Remove the oldest until the rest takes at most this.")
 @click.option(
     "--keep-last",
     type=click.IntRange(min=0),

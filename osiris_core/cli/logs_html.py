@@ -47,20 +47,19 @@ def html(
         from osiris_core.report.html import write_index, write_report
 
         path = write_index(place, out) if index else write_report(chosen_session(place, session), out)
+        if show and not shown_in_browser(path):
+            raise RunFailed("OSR-LOG-031", "no browser could be started", hint=f"open {path} in one")
         if as_json:
-            print_json({"ok": True, "page": str(path)})
+            print_json({"ok": True, "page": str(path), "opened": show})
         else:
             print_text(str(path))
-        if show:
-            open_in_browser(path)
 
 
-def open_in_browser(path: Path) -> None:
-    """Show a page in the user's browser. Raises RunFailed when none can be started."""
+def shown_in_browser(path: Path) -> bool:
+    """Show a page in the user's browser; whether one could be started."""
     import webbrowser
 
-    if not webbrowser.open(path.absolute().as_uri()):
-        raise RunFailed("OSR-LOG-031", "no browser could be started", hint=f"open {path} in one")
+    return webbrowser.open(path.absolute().as_uri())
 
 
 def page_after(record: Path, loaded: Loaded, *, watched: bool) -> Path | None:

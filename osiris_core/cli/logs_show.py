@@ -29,7 +29,6 @@ from osiris_core.report.reader import (
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
-    from datetime import datetime
 
     from osiris_core.report.reader import SessionRecord, Stopped
 
@@ -37,12 +36,12 @@ _TIMES: Final = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H
 
 
 class _Time(click.DateTime):
-    """A point in time; what is none is refused with examples, not with format codes."""
+    """A point in time, as records have it; what is none is refused with examples, not with format codes."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         try:
-            return super().convert(value, param, ctx)
-        except click.BadParameter:
+            return utc(super().convert(value, param, ctx))
+        except (click.BadParameter, OverflowError):  # the first and the last hours there are, of another zone
             self.fail(
                 f"'{value}' is no time; write 2026-01-31, 2026-01-31T08:00 or 2026-01-31T08:00:00+01:00", param, ctx
             )
@@ -89,8 +88,8 @@ def list_(
     kind: str | None,
     target: str | None,
     labels: tuple[str, ...],
-    since: datetime | None,
-    until: datetime | None,
+    since: str | None,
+    until: str | None,
     sort: Sort,
     reverse: bool,
     folder: Path | None,
@@ -103,8 +102,8 @@ def list_(
             pipeline=pipeline,
             status=status,
             target=target,
-            since=None if since is None else utc(since),
-            until=None if until is None else utc(until),
+            since=since,
+            until=until,
             labels=tuple(_label(text) for text in labels),
             sort=sort,
             reverse=reverse,

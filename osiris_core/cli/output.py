@@ -7,7 +7,6 @@ drivers and observers, their libraries or their child processes print goes to st
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import traceback
@@ -23,6 +22,7 @@ from osiris_core.display import visible, visible_line
 from osiris_core.errors import ExitCode, OsirisError, RunFailed
 from osiris_core.plugins.containment import describe, flush, point_descriptor_1_at_2
 from osiris_core.redaction import Redactor
+from osiris_core.strict_json import strict_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -49,7 +49,7 @@ def _say_json(document: Any, *, indent: int | None) -> None:
     stream = standard_output()
     # What another encoding cannot hold must be escaped as JSON does it, not as the stream does.
     plain = (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "") != "utf8"
-    text = json.dumps(redactor().data(document, by_name=False), indent=indent, ensure_ascii=plain)
+    text = strict_json(redactor().data(document, by_name=False), indent=indent, ensure_ascii=plain)
     _say(text.encode("utf-8", "backslashreplace").decode(), stream)  # half a character, as JSON escapes it
 
 

@@ -1,8 +1,9 @@
 """A session's record as one file to hand on, and read back.
 
 A bundle is a zip: ``<session>/…`` as in the record, and ``bundle.json``, which says what was left out. Everything in it
-has passed the redactor once more, with all secrets that the project has now. The same record and secrets give the
-same bytes: names are sorted, times are fixed. No symbolic link is followed.
+has passed the redactor once more, with all secrets that the project has now; what was made of the record and cut before
+they were known (:mod:`osiris_core.report.derived`) is left out. The same record and secrets give the same bytes: names
+are sorted, times are fixed. No symbolic link is followed.
 
 Reading takes the files it knows by their exact names and a bounded number of bytes; other members are not looked at.
 """
@@ -26,6 +27,8 @@ import attrs
 from osiris_core.compile.build import MANIFEST
 from osiris_core.errors import InvalidInput, RunFailed
 from osiris_core.ids import SESSION_ID
+from osiris_core.report.below import below
+from osiris_core.report.derived import is_derived
 from osiris_core.report.reader import FINAL, MAX_LINE, STATUSES, read_session, text_of
 from osiris_core.run.reading import MAX_DOCUMENT, mapping_of, open_file
 
@@ -46,9 +49,13 @@ TOO_LARGE: Final = "OSR-LOG-006"
 UNWRITABLE: Final = "OSR-LOG-007"
 
 MAX_ARTIFACT_MB: Final = 10
-MAX_UNPACKED: Final = 1 << 30
+MAX_UNPACKED: Final = 256 << 20
+MAX_VALUES: Final = 5_000_000
+"""Values of JSON that a bundle may hold: in memory the smallest take thirty times their bytes."""
 
 _ARTIFACTS: Final = "artifacts"
+_BEGINS: Final = (b"[", b"{", b",")
+"""What a value of JSON stands after, or begins with."""
 _TIME: Final = (1980, 1, 1, 0, 0, 0)
 _PIECE: Final = 1 << 16
 _BROKEN: Final = (zipfile.BadZipFile, zlib.error, EOFError, struct.error, NotImplementedError, RuntimeError, ValueError)
@@ -89,7 +96,7 @@ def write_bundle(
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with zipfile.ZipFile(beside, "x", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
-            for name, file in sorted(_files(record.path, artifacts=artifacts)):
+            for name, file in _files(record.path, artifacts=artifacts):
                 made.add(archive, record.id, name, file)
             head = {
                 "format": FORMAT,
@@ -99,10 +106,12 @@ def write_bundle(
             }
             archive.writestr(_info(HEAD), _document(head))
         beside.replace(path)
-    except OSError as error:
+    except BaseException as error:
         with suppress(OSError):
             beside.unlink()
-        raise RunFailed(UNWRITABLE, f"the bundle '{path}' cannot be written: {error.strerror or error}") from error
+        if isinstance(error, OSError):
+            raise RunFailed(UNWRITABLE, f"the bundle '{path}' cannot be written: {error.strerror or error}") from error
+        raise
     return Bundle(path=path, files=tuple(made.files), left_out=tuple(made.left_out))
 
 
@@ -110,7 +119,8 @@ def write_bundle(
 def open_bundle(path: Path) -> Iterator[SessionRecord]:
     """The record in the bundle ``path``; its files lie in a temporary folder as long as the context is open.
 
-    Raises InvalidInput when it is no bundle, or unpacks to more than :data:`MAX_UNPACKED` bytes.
+    Raises InvalidInput when it is no bundle, or unpacks to more than :data:`MAX_UNPACKED` bytes or
+    :data:`MAX_VALUES` values.
     """
     with tempfile.TemporaryDirectory(prefix="osiris-bundle-") as scratch:
         try:
@@ -161,6 +171,8 @@ class _Writing:
     def add(self, archive: zipfile.ZipFile, session: str, name: str, path: Path) -> None:
         shown = self._redactor.text(name.encode("utf-8", "backslashreplace").decode())
         try:
+            if is_derived(name):
+                raise _Refused("it is made of the record, and can be made of it again")
             if shown != name:
                 raise _Refused("its name is no text, or looks like a secret")
             with _opened(path) as file:
@@ -236,25 +248,19 @@ def _unreadable(error: OSError) -> _Refused:
     return _Refused(f"it cannot be read: {error.strerror or error}")
 
 
-def _files(folder: Path, *, artifacts: bool, within: str = "") -> Iterator[tuple[str, Path]]:
+def _files(folder: Path, *, artifacts: bool) -> list[tuple[str, Path]]:
     """The files below ``folder`` by their names within the record; hidden ones are the run's own business."""
-    try:
-        with os.scandir(folder) as entries:
-            found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
-    except OSError:
-        return
-    for name, is_folder in found:
-        if name.startswith(".") or (not within and name == _ARTIFACTS and not artifacts):
-            continue
-        if is_folder:
-            yield from _files(folder / name, artifacts=artifacts, within=f"{within}{name}/")
-        else:
-            yield f"{within}{name}", folder / name
+
+    def taken(name: str) -> bool:
+        return not name.rpartition("/")[2].startswith(".") and (artifacts or name != _ARTIFACTS)
+
+    entries = below(folder, taken=taken)
+    return sorted((name, folder / name) for name, entry in entries if not entry.is_dir(follow_symlinks=False))
 
 
 def _unpack(archive: zipfile.ZipFile, scratch: Path) -> tuple[Path, str | None]:
     """Write what is read of ``archive`` below ``scratch``; the record's folder, and how the session stood."""
-    left = MAX_UNPACKED
+    left, values = MAX_UNPACKED, MAX_VALUES
     path = Path(str(archive.filename))
     head = mapping_of(b"".join(_content(archive, HEAD, path, MAX_DOCUMENT))) or {}
     session = text_of(head, "session") or ""
@@ -268,6 +274,9 @@ def _unpack(archive: zipfile.ZipFile, scratch: Path) -> tuple[Path, str | None]:
             with (folder / name).open("wb") as file:
                 for piece in _content(archive, member, path, left):
                     left -= file.write(piece)
+                    values -= sum(map(piece.count, _BEGINS))
+                    if values < 0:
+                        raise InvalidInput(TOO_LARGE, f"'{path}' holds more than {MAX_VALUES:,} values")
     status = text_of(head, "status")
     return folder, status if status in STATUSES else None
 

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import attrs
 
 from osiris_core.ids import SESSION_ID
+from osiris_core.report.below import below
 from osiris_core.report.index import Query, find
 from osiris_core.report.reader import CRASHED, DAMAGED, RUNNING, order_of, read_session
 from osiris_core.run.chain import chained_sessions
@@ -38,6 +39,7 @@ Rule = Literal["days", "max_gb", "keep_last"]
 
 _LEAVING: Final = re.compile(r"\.gc-(?P<session>.+)-[0-9a-f]{8}\Z")
 _GIGABYTE: Final = 1_000_000_000
+_DEEP: Final = 8
 
 
 @attrs.frozen(kw_only=True)
@@ -131,9 +133,10 @@ def remove(logs: Path, removals: Iterable[Removal], *, scratch: Path) -> Iterato
         except OSError as error:
             yield removal, error
             continue
-        shutil.rmtree(scratch / folder.name, ignore_errors=True)
+        with suppress(OSError):
+            _remove_folder(scratch / folder.name)
         try:
-            shutil.rmtree(leaving)
+            _remove_folder(leaving)
         except OSError as error:
             yield removal, error
         else:
@@ -183,19 +186,45 @@ def _remove_leaving(logs: Path) -> None:
     with suppress(OSError), os.scandir(logs) as entries:
         for entry in entries:
             match = _LEAVING.match(entry.name)
-            if match and SESSION_ID.match(match["session"]) and entry.is_dir(follow_symlinks=False):
-                shutil.rmtree(entry.path, ignore_errors=True)
+            if match and SESSION_ID.match(match["session"]) and _is_folder(entry):
+                with suppress(OSError):
+                    _remove_folder(logs / entry.name)
+
+
+def _remove_folder(folder: Path) -> None:
+    """Remove ``folder`` and all below it; also when another gc is at it, too, and when it is nested very deeply."""
+    while True:
+        try:
+            shutil.rmtree(folder)
+        except FileNotFoundError:
+            if not folder.exists():
+                return  # the other gc has removed it
+        except RecursionError:
+            _bring_up(folder)
+        else:
+            return
+
+
+def _bring_up(folder: Path) -> None:
+    """Make what is nested in ``folder`` less deep: rmtree calls itself for each level."""
+    entries = below(folder, taken=lambda name: name.count("/") <= _DEEP)
+    deep = [folder / name for name, entry in entries if name.count("/") == _DEEP and _is_folder(entry)]
+    if not deep:
+        raise OSError("it is nested too deeply")
+    for path in deep:
+        path.rename(folder / secrets.token_hex(8))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    return entry.is_dir(follow_symlinks=False)
 
 
 def _size(folder: Path) -> int:
     """Bytes of the files below ``folder``; what cannot be looked at counts as none."""
     total = 0
-    with suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                total += _size(folder / entry.name)
-            else:
-                total += entry.stat(follow_symlinks=False).st_size
+    for _, entry in below(folder):
+        with suppress(OSError):
+            total += 0 if _is_folder(entry) else entry.stat(follow_symlinks=False).st_size
     return total
 
 

@@ -16,7 +16,7 @@ import attrs
 
 from osiris_core.compile.build import MANIFEST, read_manifest
 from osiris_core.display import counted, visible
-from osiris_core.errors import OsirisError
+from osiris_core.errors import InvalidInput, OsirisError
 from osiris_core.report.reader import (
     find_session,
     number_of,
@@ -111,13 +111,16 @@ class Artifact:
 class Session:
     """One session, read from its record's folder.
 
-    ``Session("logs/run_…")`` reads that folder, :meth:`find` one by the beginning or end of its id, :meth:`last` the
-    newest. Raises InvalidInput when there is no such session; never for what is in the record.
+    ``Session("logs/run_…")`` reads that folder (within it, ``Session(".")``), :meth:`find` one by the beginning or end
+    of its id, :meth:`last` the newest. Raises InvalidInput when there is no such session; never for
+    what is in the record.
     """
 
     def __init__(self, folder: str | PathLike[str]) -> None:
-        self.path = Path(folder)
+        self.path = Path(folder).absolute()
         self.record: SessionRecord = read_session(self.path)
+        if not self.path.is_dir():
+            raise InvalidInput("OSR-LOG-001", f"there is no session '{self.id}' in {self.path.parent}")
 
     @classmethod
     def find(cls, wanted: str, *, logs: str | PathLike[str] = "logs") -> Session:
@@ -131,8 +134,8 @@ class Session:
 
     @classmethod
     def all(cls, *, logs: str | PathLike[str] = "logs") -> Iterator[Session]:
-        """Every session, newest first, read when asked for."""
-        return (cls(folder) for folder in session_folders(Path(logs)))
+        """Every session, newest first, read when asked for; without those that have been removed by then."""
+        return (cls(folder) for folder in session_folders(Path(logs)) if folder.is_dir())
 
     @property
     def id(self) -> str:

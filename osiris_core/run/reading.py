@@ -5,6 +5,7 @@ bounded depth. A record is data from a disk, and anybody may have written it.
 from __future__ import annotations
 
 import json
+import math
 import os
 import stat
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
@@ -42,15 +43,28 @@ def read_json(path: Path) -> dict[str, Any] | None:
 
 
 def mapping_of(data: bytes) -> dict[str, Any] | None:
-    """The JSON mapping that ``data`` is, or None when it is none, or is nested too deeply to be worked with."""
+    """The JSON mapping that ``data`` is, or None when it is none, or is nested too deeply to be worked with.
+
+    JSON has no NaN and no infinities: where they stand, it is none.
+    """
     try:
-        value = json.loads(data)
+        value = _DECODER.decode(data.decode(json.detect_encoding(data), "surrogatepass"))
     except (ValueError, RecursionError):
         return None
     if not isinstance(value, dict):
         return None
     # Counting is quick, and enough for nearly all there is.
     return value if data.count(b"[") + data.count(b"{") <= _MAX_DEPTH or _is_shallow(value) else None
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is no number of JSON")
+    return value
+
+
+_DECODER: Final = json.JSONDecoder(parse_float=_finite, parse_constant=_finite)
 
 
 def _is_shallow(value: Any) -> bool:

@@ -14,9 +14,7 @@ for is not a success.
 
 from __future__ import annotations
 
-import json
 import logging
-import math
 import os
 import re
 import secrets
@@ -32,6 +30,7 @@ from osiris_core.errors import RunFailed
 from osiris_core.ids import new_session_id
 from osiris_core.run.events import event_fields
 from osiris_core.run.process import this_process
+from osiris_core.strict_json import strict_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -138,7 +137,7 @@ class Session:
                 self._seq += enabled
                 line = {"ts": utc_now(), "session": self.id, "seq": self._seq, "event": name, **clean}
                 if enabled:
-                    self._append(self._events, _json_line(line))
+                    self._append(self._events, strict_json(line))
             for listener in self._listeners:
                 listener(line)
 
@@ -157,7 +156,7 @@ class Session:
             {"ts": at, "session": self.id, "metric": name, "value": value, "unit": unit, "step": step}
             for name, value, unit in measurements
         ]
-        text = "\n".join(map(_json_line, lines))
+        text = "\n".join(map(strict_json, lines))
         with self._lock:
             if not self._closed:
                 self._append(self._metrics, text)
@@ -254,7 +253,7 @@ def collecting_logs(session: Session, level: str) -> Iterator[None]:
 
 def write_atomically(path: Path, document: Mapping[str, Any]) -> None:
     """Write a JSON document such that a reader finds all of it or none, also after a power cut."""
-    text = json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n"
+    text = strict_json(document, indent=2) + "\n"
     replace_file(path, text.encode("utf-8", "backslashreplace"))
 
 
@@ -267,7 +266,7 @@ def replace_file(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
-    except OSError:
+    except BaseException:  # a Ctrl-C, too, leaves nothing beside
         beside.unlink(missing_ok=True)
         raise
     folder = os.open(path.parent, os.O_RDONLY)
@@ -275,24 +274,6 @@ def replace_file(path: Path, data: bytes) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
-
-
-def _json_line(data: Mapping[str, Any]) -> str:
-    """Strict JSON on one line; what JSON has no form for is written as text."""
-    try:
-        return json.dumps(data, ensure_ascii=False, separators=(",", ":"), default=str, allow_nan=False)
-    except ValueError:
-        return json.dumps(_plain(data), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and math.isfinite(value):
-        return value
-    return value if isinstance(value, str | int | None) else str(value)
 
 
 def _open(path: Path) -> int:

@@ -62,6 +62,9 @@ def test_list_show_and_last(remote_shop):
     assert [one["pipeline"] for one in listed(shop, "--since", newest["started"].replace("Z", "+00:00"))] == ["bad"]
     refused = shop.osiris("logs", "list", "--since", "31/01/2026", "--json")
     assert (refused.returncode, json.loads(refused.stdout)["error"]["code"]) == (2, "OSR-CLI-003")
+    for time in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"):
+        assert shop.osiris("logs", "list", "--since", time).returncode == 2
+        assert shop.osiris("logs", "list", "--until", time).returncode == 2
     message = json.loads(refused.stdout)["error"]["message"]
     assert "'31/01/2026' is no time; write 2026-01-31, " in message
     assert "%Y" not in message
@@ -292,6 +295,12 @@ def test_gc(remote_shop):
     assert [one["session"] for one in listed(shop)] == [bad, last]
 
 
+@pytest.mark.parametrize("option", ["--days", "--max-gb"])
+def test_gc_by_no_number(remote_shop, option):
+    done = remote_shop.osiris("logs", "gc", option, "nan", "--json")
+    assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (2, "OSR-CLI-003")
+
+
 def test_gc_says_what_it_cannot_remove(remote_shop):
     """A file system that refuses: the folder is the root of another one."""
     logs = remote_shop.folder / "logs"
@@ -377,3 +386,15 @@ def test_open_says_where_the_page_is_and_shows_it_where_there_is_a_display(remot
     done = shop.osiris("logs", "open", record_folder.name, "--json", env={**none, "BROWSER": str(browser)})
     assert json.loads(done.stdout) == {"ok": True, "page": str(page), "opened": True}
     assert (tmp_path / "opened").read_text().strip() == page.as_uri()
+
+
+def test_a_browser_that_does_not_start(remote_shop):
+    """One document, which says so; of `open` it is no failure."""
+    shop = remote_shop
+    ran(shop)
+    env = {"DISPLAY": "", "WAYLAND_DISPLAY": "", "BROWSER": "/bin/false", "PATH": "/nowhere"}
+    done = shop.osiris("logs", "open", "--json", env=env)
+    assert (done.returncode, json.loads(done.stdout)["opened"]) == (0, False)
+    assert "no browser could be started" in done.stderr
+    done = shop.osiris("logs", "html", "--open", "--json", env=env)
+    assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (1, "OSR-LOG-031")

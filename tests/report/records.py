@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import attrs
 
@@ -28,6 +32,23 @@ def record(logs, *, days=0.0, status="succeeded", kind="run", size=0, **facts):
     if status not in ("running", "crashed"):
         (folder / "status.json").write_text(json.dumps({**opening, "status": status, **facts}))
     return folder
+
+
+@contextmanager
+def nested(folder, levels):
+    """Folders within ``folder``, one in the other, with a file at the bottom; what of them is left goes at the end."""
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        for _ in range(levels):
+            os.mkdir("a")
+            os.chdir("a")
+        Path("file").write_bytes(b"x" * 1000)
+        os.chdir(before)
+        yield
+    finally:
+        os.chdir(before)
+        subprocess.run(["rm", "-rf", folder / "a"], check=True)  # pytest's own cleaning does not go as deep
 
 
 def _utc(moment):

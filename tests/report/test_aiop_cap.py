@@ -7,7 +7,7 @@ from functools import cache
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from osiris_core.ids import new_session_id
@@ -24,7 +24,18 @@ EVERYTHING = 1 << 30
 texts = st.one_of(
     st.text(st.characters(codec=None), max_size=40),  # surrogates, too
     st.sampled_from(
-        ["load", "store", "\x1b[2J", "\u202eevil", "<script>", "]\n# heading", "osr", "é" * 30, "x" * 9000]
+        [
+            "load",
+            "store",
+            "\x1b[2J",
+            "\u202eevil",
+            "<script>",
+            "]\n# heading",
+            "osr",
+            "é" * 30,
+            "x" * 9000,
+            "\U000e0001" * 300,
+        ]
     ),
 )
 numbers = st.one_of(st.integers(-(10**30), 10**30), st.floats(), st.booleans(), st.none())
@@ -36,11 +47,13 @@ values = st.recursive(
 FIELDS = ("ts", "step", "code", "message", "hint", "rows", "destination", "columns", "reason", "environment", "dialect")
 events = st.builds(
     lambda name, told, more: {**more, **told, "event": name},
-    st.one_of(st.sampled_from(sorted(BY_NAME)), texts),
+    st.one_of(st.sampled_from(sorted(BY_NAME)), texts, values),
     st.dictionaries(st.sampled_from(FIELDS), st.one_of(texts, values), max_size=5),
     st.dictionaries(texts, values, max_size=2),
 )
-metrics = st.fixed_dictionaries({"metric": texts, "value": values, "unit": texts, "step": st.one_of(texts, st.none())})
+metrics = st.fixed_dictionaries(
+    {"metric": st.one_of(texts, values), "value": values, "unit": texts, "step": st.one_of(texts, st.none())}
+)
 KEYS = ("pipeline", "manifest_hash", "target", "started", "finished", "duration_ms", "rows", "step", "steps", "error")
 statuses = st.builds(
     lambda status, told, steps, error: {**told, "status": status, "steps": steps, "error": error},
@@ -65,9 +78,10 @@ def items_of(document, section):
     return list(found.items()) if section in MAPPINGS else found
 
 
-def check(session, cap):
+def check(session, cap, origin="default"):
     """Everything that is promised of a package of ``session``; returns it."""
-    fitted = build(session, Config(max_core_bytes=cap), redactor=Redactor())
+    origins = dict.fromkeys(("aiop.policy", "aiop.max_core_bytes", "aiop.max_annex_bytes"), origin)
+    fitted = build(session, Config(max_core_bytes=cap, origins=origins), redactor=Redactor())
     whole = json.loads(build(session, Config(max_core_bytes=EVERYTHING), redactor=Redactor()).data)
     document = json.loads(fitted.data)
     assert len(fitted.data) <= cap
@@ -87,6 +101,7 @@ def check(session, cap):
         if names and place != TIMELINE:  # which two markers tell of
             assert (said[place]["kept"], said[place]["of"]) == (len(kept), len(of))
     assert document["metadata"]["complete"] is (not said)
+    assert bool(items_of(document, ERRORS)) is bool(items_of(whole, ERRORS))
     if ERRORS in said and said[ERRORS]["kept"] < said[ERRORS]["of"]:
         assert all(items_of(document, place) in ([], {}) or place == ERRORS for place in map(place_of, places))
     data, cut = card(fitted.document, cap)
@@ -107,9 +122,60 @@ def written(folder, *, status=None, events=(), metrics=(), opening=None):
     return Session(path)
 
 
-@given(status=st.one_of(st.none(), statuses), events=repeated, metrics=st.lists(metrics, max_size=8), cap=caps)
-def test_any_record_under_any_cap(tmp_path_factory, status, events, metrics, cap):
-    check(written(tmp_path_factory.mktemp("made"), status=status, events=events, metrics=metrics), cap)
+@given(
+    status=st.one_of(st.none(), statuses),
+    events=repeated,
+    metrics=st.lists(metrics, max_size=8),
+    origin=texts,
+    cap=caps,
+)
+def test_any_record_under_any_cap(tmp_path_factory, status, events, metrics, origin, cap):
+    folder = tmp_path_factory.mktemp("made")
+    check(written(folder, status=status, events=events, metrics=metrics), cap, origin)
+
+
+HASH = "a" * 64
+STARTED = {"pipeline": "p" * 63, "manifest_hash": HASH, "target": "local", "started": "2026-01-01T00:00:00.000Z"}
+
+
+@settings(max_examples=20)
+@given(
+    text=st.text(st.sampled_from('\U000e0001\x1b\u202ež\U0001f600"\\\nx'), min_size=1, max_size=9).map(
+        lambda text: text * 300
+    )
+)
+def test_one_text_in_every_place(tmp_path_factory, text):
+    """As bytes a text may be many times as long as in characters; also what stands in every package has its limit."""
+    nested = [[[[[text] * 4] * 4] * 4] * 4]
+    error = {"code": text, "message": text, "where": text, "hint": text, "diagnostics": nested}
+    status = {**dict.fromkeys(("target", "started", "finished", "step"), text), "status": "interrupted", "error": error}
+    status |= {"duration_ms": (1 << 63) - 1, "rows": (1 << 63) - 1, "manifest_hash": HASH, "pipeline": "p" * 63}
+    events = [{"event": "run_started", "environment": dict.fromkeys(("osiris", "python", "duckdb"), text)}]
+    events += [{"event": "step_failed", "step": f"{n}{text}", "code": text, "message": text} for n in range(30)]
+    folder = tmp_path_factory.mktemp("made")
+    written(folder, status=STARTED | {"status": "failed"}, opening=STARTED)
+    check(written(folder, status=status, events=events), MIN_CAP, text)
+
+
+def test_the_room_of_a_small_package_is_used(tmp_path):
+    error = {"code": "OSR-X-001", "message": "words " * 600}
+    started = {"event": "run_started", "environment": {"osiris": "0.1.0", "python": "3.12.1", "duckdb": "1.4.0"}}
+    session = written(tmp_path, status=STARTED | {"status": "failed", "error": error}, events=[started])
+    assert len(check(session, MIN_CAP)["evidence"]["errors"][0]["message"]) > 300
+
+
+def test_a_sentence_is_of_texts_as_they_are(tmp_path):
+    """A template that changed a text would hide a secret in it from the redactor, and make another code of a code."""
+    redactor = Redactor()
+    redactor.register("Tr0ub4dor-Correct-HORSE")  # pragma: allowlist secret
+    redactor.register("12345678901")  # pragma: allowlist secret
+    session = written(tmp_path, status={"status": "failed", "rows": 12345678901})
+    (session.path / "manifest").mkdir()
+    (session.path / "manifest" / "manifest.yaml").write_text("format: Tr0ub4dor-Correct-HORSE\n")
+    data = build(session, Config(), redactor=redactor).data.decode()
+    assert "tr0ub4dor" not in data.lower()
+    assert "12,345,678,901" not in data
+    assert data.count("OSR-CMP-") == 2  # the damage, and the sentence that cites it
 
 
 @pytest.mark.parametrize("cap", [MIN_CAP, 40_000])

@@ -15,9 +15,13 @@ from hypothesis import strategies as st
 from osiris_core.errors import InvalidInput, RunFailed
 from osiris_core.redaction import MASK, Redactor
 from osiris_core.report import bundle as bundles
+from osiris_core.report.aiop.export import make
+from osiris_core.report.aiop.package import Config
 from osiris_core.report.bundle import HEAD, open_bundle, write_bundle
+from osiris_core.report.html import write_report
 from osiris_core.report.reader import read_lines, read_session
-from tests.report.records import record
+from osiris_core.report.session import Session
+from tests.report.records import nested, record
 
 SECRET = "n0w-known-s3cret-77"  # pragma: allowlist secret
 KEY = "-----BEGIN KEY-----\nMIIabcdefghijklmnopqrstuvwx\nyz0123456789\n-----END KEY-----"  # pragma: allowlist secret
@@ -131,6 +135,44 @@ def test_what_a_session_was_when_it_was_bundled(tmp_path, status):
         assert found.status == status
 
 
+def test_what_was_made_of_the_record_is_left_out(folder, tmp_path):
+    """It was cut when the secret was not known: half of one is not found."""
+    (folder / "status.json").write_text(
+        json.dumps({"status": "failed", "error": {"code": "X", "message": "x" * 1985 + SECRET + "y" * 3000}})
+    )
+    write_report(folder)
+    session = Session(folder)
+    for form in ("json", "md"):
+        config = Config(policy="annex", max_core_bytes=8000)
+        make(session, config, form=form, redactor=Redactor(), path=folder / f"aiop.{form}")
+    made = written(folder, tmp_path / "b.zip")
+    assert {one.name for one in made.left_out} >= {
+        "report.html",
+        "aiop.json",
+        "aiop.md",
+        "aiop.json.annex/events-0001.ndjson",
+    }
+    assert {one.why for one in made.left_out} == {"it is made of the record, and can be made of it again"}
+    assert SECRET[:12] in (folder / "report.html").read_text()
+    assert not [name for name, data in content(made.path).items() if SECRET[:12].encode() in data]
+
+
+def test_folders_nested_deeply(folder, tmp_path):
+    with nested(folder / "manifest", 1500):
+        (name,) = (name for name in written(folder, tmp_path / "b.zip").files if name.endswith("/file"))
+    assert name.count("/") == 1501
+
+
+def test_an_interrupt_leaves_nothing_beside(folder, tmp_path):
+    class Stopped(Redactor):
+        def data(self, value, **_):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_bundle(read_session(folder), tmp_path / "b.zip", redactor=Stopped())
+    assert os.listdir(tmp_path) == ["logs"]
+
+
 def test_a_bundle_that_cannot_be_written(folder, tmp_path):
     with pytest.raises(RunFailed, match="OSR-LOG-007"):
         written(folder, tmp_path / "none" / "b.zip")
@@ -161,6 +203,18 @@ def test_a_bomb_is_not_unpacked(tmp_path, monkeypatch):
         pass
     assert tracemalloc.get_traced_memory()[1] < 10 << 20
     tracemalloc.stop()
+
+
+@pytest.mark.parametrize("line", [b"{}", b'{"a": 1, "b": [[], [], []]}'])
+def test_small_values_are_counted(tmp_path, monkeypatch, line):
+    """A few kilobytes of zip hold millions of them, and each takes far more in memory than in the file."""
+    monkeypatch.setattr(bundles, "MAX_VALUES", 100_000)
+    head = {HEAD: json.dumps({"session": SESSION})}
+    with open_bundle(zipped(tmp_path / "b.zip", {**head, f"{SESSION}/events.jsonl": (line + b"\n") * 10_000})) as found:
+        assert len(read_lines(found.path / "events.jsonl").lines) == 10_000
+    many = {f"{SESSION}/{name}.jsonl": (line + b"\n") * 60_000 for name in ("events", "metrics")}
+    with pytest.raises(InvalidInput, match="OSR-LOG-006"), open_bundle(zipped(tmp_path / "b.zip", head | many)):
+        pass
 
 
 def test_names_lead_nowhere(tmp_path, monkeypatch):

@@ -15,7 +15,7 @@ from osiris_core.report.gc import Policy, plan, remove
 from osiris_core.report.index import Query, find
 from osiris_core.report.reader import session_names
 from osiris_core.run.chain import join_chain
-from tests.report.records import NOW, record
+from tests.report.records import NOW, nested, record
 
 
 def going(logs, **policy):
@@ -151,6 +151,37 @@ def test_a_removal_that_dies_half_way_leaves_no_session(tmp_path, monkeypatch):
     collect(tmp_path, days=1)
     assert not left.exists()
     assert mine.exists()
+
+
+def test_what_is_nested_deeply_is_weighed_and_goes_with_the_others(tmp_path):
+    deep, other = record(tmp_path, days=50, status="failed"), record(tmp_path, days=40, status="failed")
+    scratch = tmp_path / ".scratch" / deep.name
+    scratch.mkdir(parents=True)
+    with nested(deep, 1500), nested(scratch, 1500):
+        done = collect(tmp_path, days=30)
+        assert [(one.record.id, error) for one, error in done] == [(deep.name, None), (other.name, None)]
+        assert done[0][0].size > 1000
+        assert session_names(tmp_path) == []
+        assert list(tmp_path.glob(".gc-*")) == []
+        assert not scratch.exists()
+
+
+def test_two_at_once(tmp_path, monkeypatch):
+    """The second takes away what the first is just removing."""
+    folder = record(tmp_path, days=50, status="failed")
+    planned = plan(tmp_path, Policy(days=30), now=NOW)
+    rmtree = shutil.rmtree
+
+    def meanwhile(path):
+        if path.name.startswith(".gc-"):
+            monkeypatch.undo()
+            assert list(remove(tmp_path, planned.removals, scratch=tmp_path / ".scratch")) == []
+        rmtree(path)
+
+    monkeypatch.setattr(shutil, "rmtree", meanwhile)
+    done = list(remove(tmp_path, planned.removals, scratch=tmp_path / ".scratch"))
+    assert [(one.record.id, error) for one, error in done] == [(folder.name, None)]
+    assert list(tmp_path.glob(".gc-*")) == []
 
 
 def test_what_has_come_to_life_or_has_gone_is_left_alone(tmp_path):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from osiris_core.api import InvalidInput, Session
 from osiris_core.ids import new_session_id
+from osiris_core.report.html import write_report
 from tests.run.workshop import PLUGIN, Workshop, numbers, sql, store
 
 FILES = ("session.json", "status.json", "events.jsonl", "metrics.jsonl", "manifest/manifest.yaml")
@@ -69,7 +70,7 @@ def test_a_run_that_failed(broken):
     assert session.step("store").rows in (None, 0)
 
 
-def test_sessions_are_found(sound, broken):
+def test_sessions_are_found(sound, broken, monkeypatch):
     logs = sound.parent
     assert [one.id for one in Session.all(logs=logs)] == [broken.name, sound.name]
     assert Session.last(logs=logs).id == broken.name
@@ -78,8 +79,21 @@ def test_sessions_are_found(sound, broken):
     assert Session.find(sound.name[-8:], logs=logs).id == sound.name
     with pytest.raises(InvalidInput, match="OSR-LOG-001"):
         Session.find("nothing", logs=logs)
-    with pytest.raises(InvalidInput, match="OSR-LOG-001"):
-        Session(logs)
+    for nowhere in (logs, logs / "run_20990101T000000000000Z_00000009", logs / sound.name / "status.json"):
+        with pytest.raises(InvalidInput, match="OSR-LOG-001"):
+            Session(nowhere)
+        with pytest.raises(InvalidInput, match="OSR-LOG-001"):
+            write_report(nowhere)
+    monkeypatch.chdir(sound)
+    assert Session(".").id == Session("../" + sound.name).id == sound.name
+
+
+def test_a_session_that_is_removed_meanwhile(sound, tmp_path):
+    copies = [shutil.copytree(sound, tmp_path / new_session_id("run")) for _ in range(3)]
+    everyone = Session.all(logs=tmp_path)
+    assert next(everyone).id == copies[2].name
+    shutil.rmtree(copies[1])
+    assert [one.id for one in everyone] == [copies[0].name]
 
 
 def test_artifacts(sound, tmp_path):

@@ -129,6 +129,16 @@ def test_an_atomic_write_is_all_or_nothing(tmp_path):
     assert [one.name for one in tmp_path.iterdir()] == ["status.json"]
 
 
+def test_an_interrupted_write_leaves_nothing_beside(tmp_path, monkeypatch):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(tmp_path / "status.json", {"a": 1})
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_that_goes_away_is_an_error(tmp_path):
     session = make(tmp_path)
     with pytest.raises(RunFailed, match="cannot be written"):

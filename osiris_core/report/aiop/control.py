@@ -14,8 +14,9 @@ import attrs
 from osiris_core.compile.build import MANIFEST, folder_name
 from osiris_core.errors import ExitCode
 from osiris_core.ids import CONNECTION_REF
+from osiris_core.report.again import OPEN, SAME, resumes
 from osiris_core.report.aiop.names import local_id
-from osiris_core.report.reader import CRASHED, DAMAGED, RUNNING, number_of
+from osiris_core.report.reader import DAMAGED, RUNNING, number_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +27,6 @@ PERSON: Final = "person"
 NOBODY: Final = "nobody"
 """Who has to approve an action before it is done."""
 
-_UNSUCCESSFUL: Final = ("failed", "interrupted", CRASHED)
 _PIPELINE: Final = {"pipeline_file": "the pipeline's OML file, such as pipelines/NAME.yaml"}
 _CODE: Final = re.compile(r"[A-Z][A-Z0-9-]{1,40}\Z")
 _MOST_CONNECTIONS: Final = 20
@@ -114,13 +114,23 @@ def _runs(session: Session) -> Iterator[Action]:
     path = "{build}/" + f"{manifest.name}/{folder_name(manifest)}/{MANIFEST}"
     build = {"build": "the project's folder of builds: the setting build.dir, `build` by default"}
     there = "the build is still there, or is made again by `osiris compile` from the unchanged pipeline"
-    if session.status in _UNSUCCESSFUL:
+    if resumes(session.record):
         yield Action(
             name="resume",
             command=("osiris", "run", path),
             why=f"the run is {session.status}",
-            preconditions=(there, "the cause of the failure is removed", "the records lie in the same folder"),
-            effects=("steps that had published do nothing", "the other steps are run, and write their destinations"),
+            preconditions=(
+                there,
+                "the cause of the failure is removed",
+                "the records lie in the same folder",
+                OPEN,
+                SAME,
+            ),
+            effects=(
+                "steps that had published do nothing",
+                "the other steps are run, and write their destinations",
+                "where a precondition fails, every step is run, and an append appends again",
+            ),
             approval=PERSON,
             parameters=build,
         )

@@ -40,12 +40,10 @@ _LEAST: Final = "step_progress"
 _FRAME: Final = frozenset({"ts", "session", "seq", "event", "step", "environment"})
 _ENVIRONMENT: Final = ("osiris", "python", "duckdb")
 _SMALLEST_ITEM: Final = 40
-_LONGEST_NAME: Final = 100
-_LONGEST_FIELD: Final = 64
 
 
 def run_of(session: Session) -> dict[str, Any]:
-    """The run itself; every text of it is short whatever the record holds."""
+    """The run itself."""
     record = session.record
     return {
         "@id": run_id(session.id),
@@ -53,10 +51,10 @@ def run_of(session: Session) -> dict[str, Any]:
         "kind": session.kind,
         "status": session.status,
         "pipeline": pipeline_id(session),
-        "name": _short(session.pipeline, _LONGEST_NAME),
-        "target": _short(record.target, _LONGEST_FIELD),
-        "started": _short(session.started, _LONGEST_FIELD),
-        "finished": _short(record.finished, _LONGEST_FIELD),
+        "name": session.pipeline,
+        "target": record.target,
+        "started": session.started,
+        "finished": record.finished,
         "duration_ms": session.duration_ms,
         "rows": session.rows,
     }
@@ -64,7 +62,7 @@ def run_of(session: Session) -> dict[str, Any]:
 
 def environment_of(session: Session) -> dict[str, Any]:
     """The versions that the run was made with, as its first event has them."""
-    return {name: _short(text_of(session.environment, name), _LONGEST_FIELD) for name in _ENVIRONMENT}
+    return {name: text_of(session.environment, name) for name in _ENVIRONMENT}
 
 
 def sections_of(session: Session, cap: int) -> dict[str, Section]:
@@ -116,7 +114,7 @@ def _events(session: Session) -> tuple[_Numbered, _Numbered]:
     later: _Numbered = []
     least: _Numbered = []
     for n, event in enumerate(session.events, 1):
-        name = event.get("event")
+        name = text_of(event, "event")
         if name in MILESTONES or n == len(session.events):
             first.append((n, event))
         else:
@@ -201,7 +199,3 @@ def _errors(session: Session) -> Iterator[dict[str, Any]]:
             "hint": text_of(error, "hint"),
             "diagnostics": Raw(diagnostics) if isinstance(diagnostics, list) else [],
         }
-
-
-def _short(text: str | None, limit: int) -> str | None:
-    return text if text is None or len(text) <= limit else f"{text[:limit]}…"

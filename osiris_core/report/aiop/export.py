@@ -10,6 +10,7 @@ from osiris_core.errors import RunFailed
 from osiris_core.report.aiop.annex import Annex, write_annex
 from osiris_core.report.aiop.card import card
 from osiris_core.report.aiop.package import Config, build
+from osiris_core.report.derived import MARKDOWN, PACKAGES, annex_of
 from osiris_core.run.session import replace_file
 
 if TYPE_CHECKING:
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 
 UNWRITABLE: Final = "OSR-AIO-001"
 ANNEX: Final = "annex"
-MARKDOWN: Final = "md"
-
-_FILES: Final = {"json": "aiop.json", MARKDOWN: "aiop.md"}
 _SHAPING: Final = ("policy", "max_core_bytes", "max_annex_bytes")
 
 
@@ -62,7 +60,7 @@ def make(session: Session, config: Config, *, form: str, redactor: Redactor, pat
     annex_cuts: list[dict[str, Any]] = []
     if config.policy == ANNEX and path is not None:
         annex = Annex(session, redactor=redactor, most=config.max_annex_bytes)
-        shards = write_annex(annex, path.with_name(f"{path.name}.annex"))
+        shards = write_annex(annex, path.with_name(annex_of(path.name)))
         annex_cuts = annex.cuts
     fitted = build(session, config, redactor=redactor, annex=shards, annex_cuts=annex_cuts)
     data, card_cut = card(fitted.document, config.max_core_bytes) if form == MARKDOWN else (fitted.data, False)
@@ -78,5 +76,5 @@ def make(session: Session, config: Config, *, form: str, redactor: Redactor, pat
 def automatic_path(session: Session, loaded: Loaded) -> Path:
     """Where a package goes after a run: into the record, or below the folder that the settings name."""
     settings = loaded.settings.aiop
-    name = _FILES[settings.format]
+    name = PACKAGES[settings.format]
     return session.path / name if settings.dir is None else loaded.project.root / settings.dir / f"{session.id}.{name}"

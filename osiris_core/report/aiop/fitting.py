@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from osiris_core.canonical import canonical_json
-from osiris_core.report.aiop.shortening import LEVELS, shortened
+from osiris_core.report.aiop.shortening import LEVELS, bare, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,6 +49,9 @@ of the timeline that sentences cite and that tell how the run went; they stand i
 
 MAPPINGS: Final = frozenset({"semantic.manifest"})
 """Sections that are mappings; the others are lists."""
+
+_LEAST_ROOM: Final = 500
+"""Bytes that hold an error in its shortest form."""
 
 _PLACES: Final = {"evidence.milestones": TIMELINE}
 
@@ -88,19 +91,28 @@ def place_of(section: str) -> str:
 
 
 def fit(
-    skeleton: dict[str, Any], sections: dict[str, Section], cap: int, beside: Sequence[dict[str, Any]] = ()
+    skeletons: Sequence[dict[str, Any]],
+    sections: dict[str, Section],
+    cap: int,
+    beside: Sequence[dict[str, Any]] = (),
 ) -> Fitted:
-    """The package of ``skeleton``, in which every section is empty, and as much of ``sections`` as ``cap`` bytes hold.
+    """The package of a skeleton, in which every section is empty, and as much of ``sections`` as ``cap`` bytes hold.
 
-    ``beside`` are markers of what was cut elsewhere.
+    Of ``skeletons``, fullest first, the first is taken that leaves room for an error. ``beside`` are markers of what
+    was cut elsewhere.
     """
     if all(len(section.items) == section.of for section in sections.values()):
         whole = {name: list(section.items) for name, section in sections.items()}
-        document = _assembled(skeleton, whole, beside)
+        document = _assembled(skeletons[0], whole, beside)
         if len(encoded(document)) <= cap:
             return Fitted(document=document, cuts=tuple(beside))
-    reserve = [_marker(name, kept=section.of, of=section.of, shorter=section.of) for name, section in sections.items()]
-    room = cap - len(encoded(_assembled(skeleton, {}, [*beside, *reserve])))
+    reserve = [
+        _marker(name, kept=section.of, of=section.of, shorter=section.of)
+        for name, section in sections.items()
+        if section.of
+    ]
+    rooms = [(one, cap - len(encoded(_assembled(one, {}, [*beside, *reserve])))) for one in skeletons]
+    skeleton, room = next((one for one in rooms if one[1] >= _LEAST_ROOM), rooms[-1])
     taken = dict.fromkeys(ORDER, _NOTHING)
     for rest in (False, True):  # first each its share, then whoever comes first what is left
         taken, room = _round(skeleton["evidence"]["run"]["@id"], sections, taken, room, rest=rest)
@@ -137,6 +149,9 @@ def _round(
             items = [item for item in items if cited.issuperset(item["cites"])]
         share = had.used + (room if rest or name == ORDER[-1] else room // 2)
         one = _taken(items, share, had.used + room if name == ERRORS else share)
+        if name == ERRORS and items and not one.items:  # of a failure something is said in any package
+            first = bare(items[0])
+            one = _Taken([first], _size(first), 1)
         room += had.used - one.used
         found[name] = one
         cited |= {item["@id"] for item in one.items if isinstance(item, dict) and "@id" in item}

@@ -1,4 +1,7 @@
-"""The narrative layer: the run in sentences, made from facts by templates; each cites the evidence it is made from."""
+"""The narrative layer: the run in sentences, made from facts by templates; each cites the evidence it is made from.
+
+Facts are items as the package has them, masked and made visible already.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,6 @@ from osiris_core.report.aiop.names import local_id
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from osiris_core.report.aiop.delta import Delta
     from osiris_core.report.aiop.fitting import Section
 
 Item = dict[str, Any]
@@ -25,14 +27,15 @@ _ENDS = {
 }
 
 
-def sentences(run: Item, sections: Mapping[str, Section], delta: Delta) -> list[Item]:
+def sentences(run: Item, sections: Mapping[str, Section], *, first_run: bool) -> list[Item]:
     """The sentences, in the order in which they are read."""
+    damage = sections["evidence.damage"].items
     found = [
-        *_run(run, sections["evidence.milestones"].items),
+        *_run(run, sections["evidence.milestones"]),
         *_errors(sections["evidence.errors"].items),
         *_steps(sections["evidence.steps"].items),
-        *_delta(run, delta),
-        *((item["text"].capitalize() + ".", [item["@id"]]) for item in sections["evidence.damage"].items),
+        *_delta(run, sections["delta.changes"].items, first_run=first_run),
+        *((item["text"][:1].upper() + item["text"][1:] + ".", [item["@id"]]) for item in damage),
     ]
     return [
         {"@id": local_id("sentence", n), "@type": "Sentence", "text": text, "cites": cites}
@@ -43,17 +46,18 @@ def sentences(run: Item, sections: Mapping[str, Section], delta: Delta) -> list[
 _Told = tuple[str, list[str]]
 
 
-def _run(run: Item, events: Sequence[Item]) -> Iterator[_Told]:
+def _run(run: Item, milestones: Section) -> Iterator[_Told]:
+    events = milestones.items
     name = f"pipeline '{run['name']}'" if run["name"] else "a pipeline whose name is not recorded"
     took = f" after {run['duration_ms']:,} ms" if run["duration_ms"] is not None else ""
     rows = f", with {counted(run['rows'], 'row')}" if run["rows"] is not None else ""
     where = f" on target '{run['target']}'" if run["target"] else ""
     yield f"The run of {name}{where} began at {run['started']} and {_ENDS[run['status']]}{took}{rows}.", [run["@id"]]
-    if run["status"] in ("crashed", "damaged", "running") and events:
-        last = max(events, key=lambda event: int(event["n"]))
+    if run["status"] in ("crashed", "damaged", "running") and events and len(events) == milestones.of:
+        last = events[-1]
         yield f"The last event of its record is {last['name']}{_of(last)}.", [last["@id"]]
     for event in events:
-        data = event["data"].value
+        data = event["data"]
         if event["name"] == "step_retried":
             yield f"A failure{_of(event)} was taken for passing, and tried again.", [event["@id"]]
         elif event["name"] == "cancel_requested":
@@ -88,10 +92,10 @@ def _steps(steps: Sequence[Item]) -> Iterator[_Told]:
         yield text, [step["@id"]]
 
 
-def _delta(run: Item, delta: Delta) -> Iterator[_Told]:
-    if delta.head()["first_run"]:
+def _delta(run: Item, changes: Sequence[Item], *, first_run: bool) -> Iterator[_Told]:
+    if first_run:
         yield "It is the first run of its pipeline of which there is a record.", [run["@id"]]
-    for change in delta.changes:
+    for change in changes:
         before, after = _value(change["before"]), _value(change["after"])
         yield f"Since the run before, {change['what']}{_of(change)}: {before}, now {after}.", [change["@id"]]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from osiris_core.errors import InvalidInput
+from osiris_core.report.derived import PAGE
 from osiris_core.report.html import index
 from osiris_core.report.html.page import render
 from osiris_core.report.html.report import context
@@ -19,7 +20,6 @@ from osiris_core.run.session import replace_file
 if TYPE_CHECKING:
     from pathlib import Path
 
-REPORT: Final = "report.html"
 INDEX: Final = "index.html"
 
 
@@ -37,7 +37,7 @@ def write_report(folder: Path, to: Path | None = None) -> Path:
             where=session.id,
             hint=f"`osiris logs html {session.id} --out FILE` shows how far it is",
         )
-    path = folder / REPORT if to is None else to
+    path = folder / PAGE if to is None else to
     replace_file(path, render_report(session, beside=to is None))
     return path
 
@@ -53,7 +53,7 @@ def write_index(logs: Path, to: Path | None = None) -> Path:
     It links to the pages of sessions that have one, relative to ``logs``. Raises OSError where it cannot be written.
     """
     beside = to is None
-    found = ((record, beside and (record.path / REPORT).is_file()) for record in find(logs, Query()))
+    found = ((record, beside and (record.path / PAGE).is_file()) for record in find(logs, Query()))
     path = logs / INDEX if to is None else to
     replace_file(path, render("index.html", ("page.js", "index.js"), index.context(found)))
     return path

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from osiris_core.catalogue import remedy
+from osiris_core.report.again import OPEN
 from osiris_core.report.html.events import fields_of
 from osiris_core.report.html.text import pairs, plain, shown
 from osiris_core.report.reader import RUNNING, text_of
@@ -106,7 +107,7 @@ def standing(session: Session) -> tuple[str, str] | None:
     """Of a session that has not ended as it should: how it stands, and what to do."""
     under_way = [step.id for step in session.steps if step.status == RUNNING]
     at = f" while {', '.join(map(shown, under_way[:5]))} ran" if under_way else ""
-    again = "Run it again: what it had published is not written twice."
+    again = f"Run it again: what it had published is not written twice, if {OPEN}."
     match session.status:
         case "running":
             return "The run was under way when this page was written.", "Write the page again to see how it goes on."

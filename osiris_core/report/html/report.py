@@ -128,7 +128,7 @@ def _drawing(session: Session, steps: Sequence[StepView]) -> dict[str, Any] | No
 
 def _metrics(session: Session) -> dict[str, Any]:
     """What was measured beside rows, bytes and duration, which have a chart."""
-    others = [line for line in session.metrics if line.get("metric") not in _USUAL]
+    others = [line for line in session.metrics if text_of(line, "metric") not in _USUAL]
     rows = [
         (
             text_of_any(line.get("metric")),

@@ -78,6 +78,11 @@ class Project:
         text = json.dumps({"oml_version": "0.1.0", "name": name, "steps": steps, **more})
         (self.folder / f"{name}.yaml").write_text(text)
 
+    def write_failing(self):
+        """Write a pipeline whose first step finds nothing to read."""
+        orders, _, load = STEPS
+        self.write([{**orders, "config": {"path": "data/no.csv"}}, {**load, "needs": ["orders"]}])
+
     def environment(self, **variables):
         """The environment of a command: this process's, but for what the plugin would heed."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(OTHERS)}

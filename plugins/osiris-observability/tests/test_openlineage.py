@@ -158,17 +158,7 @@ def test_the_tables_of_a_query_are_inputs(project, collector):
 
 
 def test_a_failure_is_told_with_its_error(project, collector):
-    project.write(
-        [
-            {
-                "id": "orders",
-                "component": "filesystem.csv_extractor",
-                "mode": "read",
-                "config": {"path": "data/no.csv"},
-            },
-            {"id": "load", "component": "filesystem.csv_writer", "mode": "write", "config": {"path": "out/x.csv"}},
-        ]
-    )
+    project.write_failing()
     done = project.run(OPENLINEAGE_URL=collector.url)
     assert done.status == 1
     (failed,) = done.events("step_failed")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
+from osiris_observability.relay import Relay
+from osiris_observability.switch import OTEL
 from tests.servers.collectors import Answer
 from tests.servers.ports import free_port
 
@@ -90,17 +93,7 @@ def test_its_measurements_have_the_units_of_the_conventions(project, collector):
 
 
 def test_a_failure_is_an_error_with_an_exception(project, collector):
-    project.write(
-        [
-            {
-                "id": "orders",
-                "component": "filesystem.csv_extractor",
-                "mode": "read",
-                "config": {"path": "data/no.csv"},
-            },
-            {"id": "load", "component": "filesystem.csv_writer", "mode": "write", "config": {"path": "out/x.csv"}},
-        ]
-    )
+    project.write_failing()
     done = project.run(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
     assert done.status == 1
     (failed,) = done.events("step_failed")
@@ -213,6 +206,34 @@ def test_an_exporter_that_is_not_installed_is_named(project, collector):
     assert failed["message"] in done.err
 
 
+@pytest.mark.parametrize(
+    ("wrong", "path"), [("OTEL_METRICS_EXPORTER", "/v1/traces"), ("OTEL_TRACES_EXPORTER", "/v1/metrics")]
+)
+def test_a_signal_that_cannot_be_set_up_leaves_the_other(project, collector, wrong, path):
+    done = project.run(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, **{wrong: "elsewhere"})
+    assert done.status == 0
+    assert {call.path for call in collector.calls} == {path}
+    (failed,) = done.events("observer_failed")
+    assert "no installed package has the exporter 'elsewhere'" in failed["message"]
+
+
+def test_of_two_exporters_the_one_that_can_be_set_up_is_used(project, collector):
+    done = project.run(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, OTEL_TRACES_EXPORTER="elsewhere, otlp")
+    assert len(collector.spans) == 4
+    assert "'elsewhere'" in done.events("observer_failed")[0]["message"]
+
+
+def test_what_has_been_taken_goes_out_when_no_more_can_be(project, collector, monkeypatch):
+    events = project.run().events()
+    ended = next(n for n, event in enumerate(events) if event["event"] == "step_finished")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
+    relay = Relay(OTEL)
+    for event in (*events[: ended + 1], {"event": "without a time"}):
+        relay.put(event)
+    assert "KeyError" in relay.finish(time.monotonic() + 100)
+    assert events[ended]["step"] in {span.attributes["osiris.step.id"] for span in collector.spans}
+
+
 def test_a_receiver_that_is_busy_is_asked_again(project, collector):
     collector.answer(Answer(429, {"Retry-After": "0"}), Answer(503, {"Retry-After": "0"}))
     done = project.run(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
@@ -252,8 +273,9 @@ def test_waiting_can_be_left_out(project, collector):
     assert "in time" in done.events("observer_failed")[0]["message"]
 
 
-def test_a_limit_that_is_none_is_said(project, collector):
-    done = project.run(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, OSIRIS_OBSERVABILITY_TIMEOUT="soon")
+@pytest.mark.parametrize("limit", ["soon", "nan", "-1", "1e300"])
+def test_a_limit_that_is_none_is_said(project, collector, limit):
+    done = project.run(OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, OSIRIS_OBSERVABILITY_TIMEOUT=limit)
     assert done.status == 0
     assert len(collector.spans) == 4
     assert "OSIRIS_OBSERVABILITY_TIMEOUT" in done.events("observer_failed")[0]["message"]

@@ -76,7 +76,7 @@ def test_the_run_is_the_same_with_it_and_without(project, collector, mode):
     variables = {}
     arguments = ["--isolate"] if mode == "isolated" else []
     if mode == "failing":
-        project.write([{"id": "a", "component": "filesystem.csv_extractor", "mode": "read", "config": {"path": "no"}}])
+        project.write_failing()
     if mode == "retried":
         variables = {"OSIRIS_TEST_FAILPOINTS": "1", "OSIRIS_FAILPOINT": "staged@load:retry"}
     without = project.run("--fresh", *arguments, **variables)

@@ -133,6 +133,7 @@ EVENT = st.fixed_dictionaries(
             "details",
             "basis",
             "rows",
+            "metric",
         ),
         JSON,
     )
@@ -326,7 +327,7 @@ def test_logs_html(shop, sound, tmp_path):
     assert shop.osiris("logs", "html").stdout.strip() == str(sound / "report.html")
     out = tmp_path / "page.html"
     done = shop.osiris("logs", "html", sound.name[-8:], "--out", str(out), "--json")
-    assert json.loads(done.stdout) == {"ok": True, "page": str(out)}
+    assert json.loads(done.stdout) == {"ok": True, "page": str(out), "opened": False}
     assert "<title>p · succeeded · Osiris</title>" in out.read_text()
     assert shop.osiris("logs", "html", "--index", "--logs", str(sound.parent)).stdout.strip() == str(
         sound.parent / "index.html"

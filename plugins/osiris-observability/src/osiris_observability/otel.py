@@ -101,6 +101,7 @@ class OtelSink:
 
     def __init__(self) -> None:
         self._complaints = Complaints("opentelemetry")
+        self._not_set_up: list[str] = []
         self._tracers: TracerProvider | None = None
         self._meters: MeterProvider | None = None
         self._instruments: Instruments | None = None
@@ -128,18 +129,23 @@ class OtelSink:
     def close(self) -> str | None:
         """Send what is left; what could not be sent, or None."""
         # Spans and metrics go to one place mostly; each flush is bounded by the exporter's own timeout.
-        if self._tracers is not None:
-            self._tracers.force_flush(_FLUSH_MILLIS)
-            self._tracers.shutdown()
-        if self._meters is not None:
-            self._meters.shutdown(_FLUSH_MILLIS)
-        complaint = self._complaints.end()
-        return without_credentials(complaint) if complaint else None
+        try:
+            if self._tracers is not None:
+                self._tracers.force_flush(_FLUSH_MILLIS)
+                self._tracers.shutdown()
+        finally:
+            try:
+                if self._meters is not None:
+                    self._meters.shutdown(_FLUSH_MILLIS)
+            finally:
+                complaint = self._complaints.end()
+        said = [*self._not_set_up, complaint]
+        return without_credentials("; ".join(filter(None, said))) or None
 
     def _start(self, event: Mapping[str, Any], at: int) -> None:
         resource = resource_of(str(event["environment"].get("osiris", "")))
-        self._tracers = tracer_provider(resource)
-        self._meters = meter_provider(resource)
+        self._tracers = tracer_provider(resource, self._not_set_up.append)
+        self._meters = meter_provider(resource, self._not_set_up.append)
         self._instruments = Instruments.of(self._meters.get_meter(SCOPE, version("osiris-observability")))
         self._plan = Plan.of(event)
         labels = {"osiris.pipeline.name": event["pipeline"], "osiris.target.name": event["target"]}

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -21,28 +21,29 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from osiris_observability.switch import signals
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from opentelemetry.context import Context
+
+_Way = TypeVar("_Way")
 
 _PROTOCOLS: Final = {"http/protobuf": "otlp_proto_http", "grpc": "otlp_proto_grpc", "http/json": "otlp_json_http"}
 _DEFAULT_PROTOCOL: Final = "http/protobuf"
 _UNNAMED: Final = "unknown_service"
 
 
-def tracer_provider(resource: Resource) -> TracerProvider:
+def tracer_provider(resource: Resource, complain: Callable[[str], None]) -> TracerProvider:
     """Where spans are made and go; nowhere when traces are not switched on."""
     # Whether the SDK would wait for its receiver when the process ends is not left to it: see Relay.finish.
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-    if "traces" in signals(os.environ):
-        for exporter in _exporters("traces"):
-            provider.add_span_processor(BatchSpanProcessor(exporter))
+    for processor in _ways("traces", BatchSpanProcessor, complain):
+        provider.add_span_processor(processor)
     return provider
 
 
-def meter_provider(resource: Resource) -> MeterProvider:
+def meter_provider(resource: Resource, complain: Callable[[str], None]) -> MeterProvider:
     """Where measurements are made and go; nowhere when metrics are not switched on."""
-    readers: list[MetricReader] = []
-    if "metrics" in signals(os.environ):
-        readers = [PeriodicExportingMetricReader(exporter) for exporter in _exporters("metrics")]
+    readers = _ways("metrics", PeriodicExportingMetricReader, complain)
     return MeterProvider(readers, resource=resource, shutdown_on_exit=False)
 
 
@@ -61,10 +62,18 @@ def parent_context() -> Context:
     return TraceContextTextMapPropagator().extract(carrier)
 
 
-def _exporters(signal: str) -> list[Any]:
-    """The exporters of ``signal``, by the names that installed packages give them."""
+def _ways(signal: str, way: Callable[[Any], _Way], complain: Callable[[str], None]) -> list[_Way]:
+    """The ways to the exporters of ``signal`` that can be set up; of the others, it is said why not."""
+    if signal not in signals(os.environ):
+        return []
+    found = []
     names = os.environ.get(f"OTEL_{signal.upper()}_EXPORTER") or "otlp"
-    return [_exporter(signal, name.strip()) for name in names.split(",")]
+    for name in names.split(","):
+        try:
+            found.append(way(_exporter(signal, name.strip())))
+        except Exception as error:  # noqa: BLE001 - said; what is set wrong for one must not silence the others
+            complain(f"{signal} to '{name.strip()}': {type(error).__name__}: {error}")
+    return found
 
 
 def _exporter(signal: str, name: str) -> Any:

@@ -80,9 +80,12 @@ class Relay:
     def _work(self) -> None:
         try:
             sink = self._open()
-            while (event := self._events.get()) is not None:
-                sink.take(event)
-            self._complaint = sink.close()
+            try:
+                while (event := self._events.get()) is not None:
+                    sink.take(event)
+            finally:  # what it has taken goes out, also when it cannot take more
+                complaint = sink.close()
+            self._complaint = complaint
         except NotInstalled as error:
             self._complaint = str(error)
         except BaseException as error:  # noqa: BLE001 - said at the end of the run

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 TIMEOUT: Final = "OSIRIS_OBSERVABILITY_TIMEOUT"
 DEFAULT_TIMEOUT: Final = 5.0
+MAX_TIMEOUT: Final = 3600.0
 
 SIGNALS: Final = ("traces", "metrics")
 _CONFIG: Final = "openlineage.yml"

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from osiris_observability.relay import Relay
-from osiris_observability.switch import DEFAULT_TIMEOUT, TIMEOUT, receivers
+from osiris_observability.switch import DEFAULT_TIMEOUT, MAX_TIMEOUT, TIMEOUT, receivers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,6 +61,9 @@ def _timeout() -> tuple[float, str | None]:
         seconds = float(text)
     except ValueError:
         seconds = math.nan
-    if math.isfinite(seconds) and seconds >= 0:
+    if 0 <= seconds <= MAX_TIMEOUT:
         return seconds, None
-    return DEFAULT_TIMEOUT, f"{TIMEOUT} is not a number of seconds; {DEFAULT_TIMEOUT:g} was taken"
+    return (
+        DEFAULT_TIMEOUT,
+        f"{TIMEOUT} is no number of seconds from 0 to {MAX_TIMEOUT:g}; {DEFAULT_TIMEOUT:g} was taken",
+    )

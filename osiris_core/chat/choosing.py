@@ -31,6 +31,8 @@ class Attempt:
     reply: str
     plan: Plan | None = None
     findings: tuple[Diagnostic, ...] = ()
+    failed: bool = False
+    """Whether it holds against the tables and fails on their rows."""
     rows: tuple[tuple[Any, ...], ...] | None = None
     missing: str = ""
     strange: frozenset[str] = frozenset()

@@ -285,7 +285,7 @@ class Conversation:
         if attempt.missing:
             self._front.say(f"That cannot be done: {attempt.missing}")
             return Signal.IMPOSSIBLE
-        if attempt.plan is None:
+        if attempt.plan is None or attempt.failed:
             self._findings = attempt.findings
             return Signal.UNUSABLE
         self._plan = attempt.plan
@@ -298,6 +298,7 @@ class Conversation:
             destinations=self._helpers.destinations,
             prover=self._helpers.prover,
             trial=self._helpers.trial,
+            privacy=self._helpers.privacy,
             again=self._again,
             ask=lambda purpose, messages, temperature: self._call(purpose, messages, self._plan_schema(), temperature),
         )
@@ -355,7 +356,7 @@ class Conversation:
         if signal is Signal.UNUSABLE:
             raise InvalidInput(
                 NOT_PROVED,
-                f"the model gave no plan that can be read: {self._findings[0].message}",
+                f"what the model gave cannot be used: {self._findings[0].message}",
                 hint="say it in other words, or choose another model with /model",
             )
         return signal

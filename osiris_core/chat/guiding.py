@@ -22,8 +22,9 @@ from osiris_core.chat.lowering import lower
 from osiris_core.chat.mending import mend
 from osiris_core.chat.omitting import omissions
 from osiris_core.chat.recipes import notes_for
+from osiris_core.diagnostics import Diagnostic
 from osiris_core.display import visible_line
-from osiris_core.errors import OsirisError
+from osiris_core.errors import DriverError, OsirisError
 from osiris_core.spec.llm import Message
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class Guide:
     destinations: Sequence[Destination]
     prover: Prover
     trial: Callable[[str], tuple[tuple[Any, ...], ...]]
+    privacy: Privacy
     ask: Ask
     again: Callable[[str, Sequence[str]], Sequence[Message]]
     """What is said after a reply, of which these sentences are what is wrong."""
@@ -125,8 +127,17 @@ class Guide:
         try:
             rows = self.trial(lowered.oml)
         except OsirisError as error:
-            return attrs.evolve(made, findings=(*error.diagnostics,))
+            # One that takes too long to be tried, or a connection that is down, says nothing against the query.
+            failed = isinstance(error, DriverError) and not error.retriable
+            return attrs.evolve(made, failed=failed, findings=(*error.diagnostics, self._failed(error)))
         return attrs.evolve(made, rows=rows, doubts=made.doubts if rows else (*made.doubts, "it gives no rows"))
+
+    def _failed(self, error: OsirisError) -> Diagnostic:
+        """A query that fits the tables and fails on their rows. What the engine says of it may quote one of them."""
+        why = (
+            f": {error.message}" if self.privacy == "standard" else ", as a value cannot be converted or computed with"
+        )
+        return Diagnostic(code=error.code, message=f"the query fails on the data{why}")
 
     def _said(self, names: frozenset[str]) -> frozenset[str]:
         """The words of the wish of which ``names`` are made, of names none of whose words means a column."""

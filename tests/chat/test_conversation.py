@@ -143,7 +143,7 @@ def test_a_plan_that_cannot_be_read_goes_back_once(shop, reply):
 def test_prose_twice_is_an_error_with_a_way_on(shop):
     shop.server.say(intent(), "no", "no", intent(), plan())
     chat = shop.chat()
-    with pytest.raises(InvalidInput, match="no plan that can be read"):
+    with pytest.raises(InvalidInput, match="what the model gave cannot be used"):
         chat.say("customers by city")
     assert chat.state is State.ERROR
     chat.say("again")

@@ -327,6 +327,21 @@ def test_errors_go_back_once(shop):
     assert "wrong" in shop.server.calls[-1].body["messages"][-1]["content"]
 
 
+@pytest.mark.parametrize("privacy", ["standard", "strict"])
+def test_a_query_that_fails_on_the_rows_goes_back_once(shop, privacy):
+    wrong = query("SELECT CAST(city AS INTEGER) AS city FROM customers")
+    shop.server.say(wrong, wrong, wrong, query())
+    chat = shop.chat(guided=True, privacy=privacy)
+    chat.say("customers by city")
+    assert chat.state is State.APPROVAL
+    told = shop.server.calls[-1].body["messages"][-1]["content"]
+    assert "fails on the data" in told
+    assert ("Oslo" in told) == (privacy == "standard")
+    shop.server.on(".", wrong)
+    with pytest.raises(InvalidInput, match="fails on the data"):
+        shop.chat(guided=True).say("customers by city")
+
+
 def test_a_reply_that_goes_on_and_on_is_cut_off_and_not_asked_for_again(shop):
     endless = Reply('{"missing": "", "sql": "SELECT 1 LIMIT 1000000000', stop="max_tokens")
     shop.server.say(endless, query(), query("SELECT city, count(id) AS n FROM customers GROUP BY city"))
@@ -346,7 +361,7 @@ def test_a_second_failure_is_an_error(shop):
 
 def test_prose_for_ever_is_an_error(shop):
     shop.server.on(".", "I will not.")
-    with pytest.raises(InvalidInput, match="no plan that can be read"):
+    with pytest.raises(InvalidInput, match="what the model gave cannot be used"):
         shop.chat(guided=True).say("customers by city")
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # Here and in no other conftest: a fixture that two folders import is two fixtures, and each would start its server.
 pytest_plugins = ("tests.servers.mariadb", "tests.servers.postgres")
 
+_SERVERS = frozenset({"mariadb", "postgres_server"})
 _SMALL_DISK = 32 << 20
 
 
@@ -46,8 +47,12 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(tryfirst=True)  # before markers are asked for
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is not wanted."""
+    """Mark what needs a database server, and leave out the cases that are not wanted."""
+    for item in items:
+        if "golden" not in item.path.parts and _SERVERS & set(getattr(item, "fixturenames", ())):
+            item.add_marker("server")
     wanted = config.getoption("--extras")
     if wanted == "all":
         return

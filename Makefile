@@ -33,7 +33,8 @@ LOCKED := $(INSTALL) --require-hashes
 UNLOCKED := $(INSTALL) --no-deps --no-build-isolation
 # Two processes where there are two cores; `make test WORKERS=0` runs in one.
 WORKERS ?= 2
-PYTEST := -m pytest -q -n $(WORKERS)
+# Each takes half of the tests and then what the other has left, so that a file's tests share what the file sets up.
+PYTEST := -m pytest -q -n $(WORKERS) --dist worksteal
 SANDBOX := testing_env
 
 .PHONY: help demo servers test test-all test-313 check bench docs dev format lint type-check imports-check dependencies-check \

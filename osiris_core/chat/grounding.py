@@ -17,8 +17,13 @@ if TYPE_CHECKING:
     from osiris_core.spec.catalog import ColumnProfile
 
 DIALECT: Final = "duckdb"
+_SMALL: Final = "zero one two three four five six seven eight nine ten eleven twelve"
+_LARGE: Final = {"fifteen": 15, "twenty": 20, "thirty": 30, "fifty": 50, "hundred": 100, "thousand": 1000}
+NUMBERS: Final = {word: number for number, word in enumerate(_SMALL.split())} | _LARGE
+"""Words for numbers."""
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _SHORTEST: Final = 3
+_PARTS: Final = frozenset({"month", "day", "hour", "minute", "weekday", "quarter", "week"})
 _NUMBER: Final = re.compile(r"\d+(?:\.\d+)?")
 
 
@@ -48,6 +53,10 @@ def doubts(sql: str, wish: str, meant: Iterable[Link]) -> tuple[str, ...]:
             found.append(f"it does not look for {one.said} in {one.column}")
     compared = [literal.name for one in _compared(tree) for literal in one.find_all(exp.Literal) if literal.is_string]
     found += [f"the question does not say '{text}'" for text in compared if not is_named(text, wish)]
+    # Not of date parts, which a wish names by words: Monday, the evening.
+    unsaid = [one for one in _compared(tree) if list(_numbers(one)) and not is_said(one, wish)]
+    unsaid = [one for one in unsaid if isinstance(one.this, exp.Column) and one.this.name.lower() not in _PARTS]
+    found += [f"the question does not say {one.sql(dialect=DIALECT)}" for one in unsaid]
     return tuple(dict.fromkeys(found))
 
 
@@ -107,7 +116,7 @@ def is_beyond(one: exp.Expr, tree: exp.Expr, sources: Sources) -> bool:
 
 def is_said(one: exp.Expr, wish: str) -> bool:
     """Whether the wish says a number that something is compared with."""
-    words = set(_NUMBER.findall(wish))
+    words = set(_NUMBER.findall(wish)) | {str(NUMBERS[word]) for word in _WORD.findall(wish.lower()) if word in NUMBERS}
     return isinstance(one, exp.EQ | exp.In) and any(f"{value:g}" in words for value in _numbers(one))
 
 

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Final
 
 from sqlglot import exp
 
-from osiris_core.chat.grounding import is_named
+from osiris_core.chat.grounding import NUMBERS, is_named
 from osiris_core.chat.linking import links
-from osiris_core.chat.omitting import NUMBERS, OF_EACH
+from osiris_core.chat.omitting import OF_EACH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from osiris_core.chat.catalog import Sources
 
-_DECIMALS: Final = re.compile(rf"\b(?P<number>one|two|\d|{'|'.join(NUMBERS)})\s+decimals?\b", re.IGNORECASE)
+_DECIMALS: Final = re.compile(rf"\b(?P<number>\d|{'|'.join(NUMBERS)})\s+decimals?\b", re.IGNORECASE)
 _GROUP: Final = re.compile(r"\b(?:each|every|per)\s+(?P<group>[^,.;:()]+)", re.IGNORECASE)
 _OF_EACH: Final = re.compile(OF_EACH, re.IGNORECASE)
 
@@ -36,7 +36,7 @@ def _rounded(select: exp.Select, wish: str) -> Iterator[str]:
     if match is None:
         return
     word = match["number"].lower()
-    digits = {"one": 1, "two": 2, **NUMBERS}.get(word) or int(word)
+    digits = NUMBERS[word] if word in NUMBERS else int(word)
     for one in select.expressions:
         value = one.unalias()
         if isinstance(value, exp.Round) or not isinstance(value, exp.Avg | exp.Div | exp.Mul | exp.Window | exp.Filter):

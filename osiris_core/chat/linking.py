@@ -15,7 +15,7 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from osiris_core.chat.catalog import Sources
+    from osiris_core.chat.catalog import Source, Sources
 
 _WORD: Final = re.compile(r"[^\W_]+")
 _PART: Final = re.compile(r"[A-Za-z]+|\d+")
@@ -43,7 +43,7 @@ def links(wish: str, sources: Sources) -> tuple[Link, ...]:
     tables = {source.name for source in sources.described}
     found: list[tuple[int, int, Link]] = []
     for source in sources.described:
-        for column in source.columns:
+        for column in _telling(source):
             for at, length in _runs(plain, column):
                 said = " ".join(plain[at : at + length])
                 if said in tables:
@@ -55,6 +55,14 @@ def links(wish: str, sources: Sources) -> tuple[Link, ...]:
     kept += list(_codes(plain, sources))
     kept.sort(key=lambda one: one[0])
     return _of_few_tables(list(dict.fromkeys(link for _, link in kept)), plain)
+
+
+def _telling(source: Source) -> Iterator[str]:
+    """The columns but for those that hold the same value in every row: no wish is about one."""
+    profile = source.found.profile
+    whole = profile.columns if profile is not None and profile.basis == "full" else ()
+    same = {one.name for one in whole if one.distinct == 1 and not one.nulls}
+    yield from (one for one in source.columns if one not in same)
 
 
 def _of_few_tables(found: Sequence[Link], words: Sequence[str]) -> tuple[Link, ...]:

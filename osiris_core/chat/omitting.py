@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlglot import exp
 
-from osiris_core.chat.grounding import parsed
+from osiris_core.chat.grounding import NUMBERS, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,12 +30,6 @@ HOLIDAYS: Final = {
     "Boxing Day": (12, 26),
 }
 """Days whose date is the same each year and everywhere, by month and day."""
-NUMBERS: Final = {
-    word: number
-    for number, word in enumerate(
-        ("three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"), start=3
-    )
-} | {"fifteen": 15, "twenty": 20, "thirty": 30, "fifty": 50, "hundred": 100, "thousand": 1000}
 _ASIDE: Final = re.compile(
     r"\S*[/\\]\S*|\b[\w-]+\.[a-z]\w{1,7}\b|\"[^\"]*\"|\b\w*_\w*\b|\([^()]*\)|\bnumbered\b[^,.;]*"
 )
@@ -196,7 +190,7 @@ def _numbers(said: str, tree: exp.Expr) -> Iterator[str]:
         word, after = match["number"].lower(), (match["after"] or "").strip().lower()
         if after in _OF_THE_RESULT or match["ordinal"]:
             continue
-        number = float(NUMBERS.get(word) or word.replace(",", ""))
+        number = float(NUMBERS[word] if word in NUMBERS else word.replace(",", ""))
         if number in (0, 1, 2) or number in _YEAR:
             continue
         forms = {number, number - 1, number + 1, -number, number + 12 if after == "pm" else number}

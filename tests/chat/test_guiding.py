@@ -21,6 +21,7 @@ from osiris_core.chat.states import State
 from osiris_core.chat.templates import load_templates
 from osiris_core.errors import InvalidInput
 from osiris_core.model import yaml
+from osiris_core.spec.catalog import ColumnProfile, TableProfile
 from tests.chat.shop import CUSTOMERS, DESTINATIONS, ORDERS, SHOP, profiled, source
 from tests.servers.models import Reply
 
@@ -62,6 +63,13 @@ def test_words_that_mean_columns(wish, found):
 
 def test_what_may_be_of_two_tables_and_neither_is_named_is_not_guessed():
     assert meant("the name") == []
+
+
+def test_a_column_that_is_the_same_in_all_rows_is_not_meant():
+    one, two = (ColumnProfile(name=name, nulls=0, distinct=n) for name, n in (("year", 1), ("month", 12)))
+    profile = TableProfile(basis="full", examined=9, columns=(one, two))
+    sources = Sources(described=(source("sales", "year", "month", profile=profile),))
+    assert [link.column for link in links("each month of the year", sources)] == ["month"]
 
 
 def test_no_value_is_told_in_strict_privacy():
@@ -200,6 +208,7 @@ def test_what_speaks_against_a_query():
             "SELECT arr_delay FROM trips WHERE port = 'OSL'",
             "SELECT arr_delay FROM trips",
             "SELECT 1 AS x FROM trips WHERE port = 'OSL' AND kind IN ('ferry', 'ARV')",  # which is short for arrival
+            "SELECT arr_delay FROM trips WHERE port = 'OSL' AND kind = 7 AND day = 8",
             "no query (",
         )
     ]
@@ -207,6 +216,7 @@ def test_what_speaks_against_a_query():
         (),
         ("it does not use the column port of trips",),
         ("it does not use the column arr_delay of trips", "the question does not say 'ferry'"),
+        ("the question does not say kind = 7",),
         (),
     ]
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from pyld import jsonld
 
 from osiris_core.api import Session
 from osiris_core.redaction import Redactor
@@ -20,6 +21,8 @@ from osiris_core.report.aiop.published import SCHEMA_ID, context, schema
 from tests.commands import COMMAND
 from tests.report.test_aiop_cap import check
 from tests.run.workshop import Workshop, numbers, remote_shop, sql, store
+
+VOCABULARY = "osiris://vocab/aiop/1#"
 
 __all__ = ["remote_shop"]
 
@@ -304,3 +307,34 @@ def test_packing_changes_nothing_in_the_record(shop):
     before = {path: path.read_bytes() for path in record.path.rglob("*") if path.is_file()}
     build(record, Config(), redactor=Redactor())
     assert {path: path.read_bytes() for path in record.path.rglob("*") if path.is_file()} == before
+
+
+def test_a_processor_of_linked_data_reads_all_of_it_and_fetches_nothing(shop):
+    """By one that is not ours: nothing is lost on the way, and what is cited is there under the same id."""
+
+    def refuse(url, _options):
+        raise AssertionError(f"{url} was to be fetched")
+
+    made = package(shop, "--session", record_of(shop, "broken").id)
+    plain = {name: value for name, value in made.items() if name != "@context"}
+    expanded = jsonld.expand(made, {"documentLoader": refuse})
+    named = set(_keys(expanded))
+    assert {key for key in _keys(plain) if not key.startswith("@")} <= {one.rpartition("#")[2] for one in named}
+    found = jsonld.flatten(expanded)
+    ids = {node["@id"] for node in found}
+    cited = [one["@id"] for node in found for one in node.get(f"{VOCABULARY}cites", ())]
+    assert cited
+    assert set(cited) <= ids
+    assert len(jsonld.to_rdf(expanded)["@default"]) > 100
+
+
+def _keys(value):
+    """The keys of all objects in ``value`` that hold something."""
+    if isinstance(value, dict):
+        for key, held in value.items():
+            if held is not None:
+                yield key
+            yield from _keys(held)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _keys(one)

@@ -115,18 +115,23 @@ def chat(
 
 
 def world_of(max_cost: float | None, *, notes: bool) -> World:
-    """The project of the current folder, opened as every command opens it."""
+    """The project of the current folder, opened as every command opens it, its secrets known before a model is told
+    anything: most connections are never opened in a conversation.
+    """
     from osiris_core.chat.session import World
+    from osiris_core.cli.known import know_connections
     from osiris_core.cli.workspace import open_workspace
     from osiris_core.project.connections import load_connections
 
     workspace = open_workspace(overrides={"llm.max_cost": max_cost})
     registry = workspace.registry(notes=notes)
+    connections = load_connections(workspace.project, registry)
+    know_connections(connections, workspace.environment, registry)
     return World(
         loaded=workspace.loaded,
         environment=workspace.environment,
         registry=registry,
-        connections=load_connections(workspace.project, registry),
+        connections=connections,
         redactor=redactor(),
     )
 

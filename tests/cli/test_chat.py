@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.chat.conftest import impossible, intent, plan, shop  # noqa: F401 - a fixture
+from tests.chat.conftest import PASSWORD, impossible, intent, plan, shop  # noqa: F401 - a fixture
 from tests.commands import osiris as command
 from tests.servers.models import Status
 
@@ -77,6 +77,22 @@ def test_a_model_that_does_not_answer(osiris):
     assert done.returncode == 5
     assert "OSR-LLM-003" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_secret_of_a_connection_is_known_before_the_first_call(osiris):
+    """Also of a connection that is never opened; one that cannot be had is noted."""
+    (osiris.shop.path / "osiris_connections.yaml").write_text(
+        "connections:\n  filesystem:\n    data: {root: data, writable: false}\n  mysql:\n"
+        '    shop: {host: 127.0.0.1, database: shop, user: ann, password: "${DB_PASSWORD}"}\n'
+        '    old: {host: 127.0.0.1, database: shop, user: ann, password: "${nowhere:OLD_PASSWORD}"}\n'
+    )
+    osiris.shop.server.say(intent(), plan())
+    done = osiris("chat", f"customers of {PASSWORD}", "--non-interactive")
+    assert "OSR-CHAT-010" in done.stderr
+    assert PASSWORD not in done.stdout + done.stderr
+    assert osiris.shop.server.calls == []
+    assert "not known" in done.stderr
+    assert "OLD_PASSWORD" in done.stderr
 
 
 def test_lines_from_a_pipe(osiris):

@@ -23,6 +23,7 @@ import threading
 from collections import deque
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal, NamedTuple, Self
+from urllib.parse import urlsplit
 
 import attrs
 
@@ -267,7 +268,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._stream(call, answer)
 
     def _protocol(self) -> str | None:
-        path = self.path.split("?")[0]
+        path = urlsplit(self.path).path  # a proxy is asked with the whole address
         if path.startswith("/gemini/") and path.endswith(":streamGenerateContent") and "alt=sse" in self.path:
             return "gemini"
         return {"/v1/chat/completions": "chat", "/v1/responses": "responses", "/v1/messages": "messages"}.get(path)

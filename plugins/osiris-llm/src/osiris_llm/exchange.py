@@ -61,6 +61,9 @@ class Exchange:
             import httpx2
 
             self._client = httpx2.Client(
+                # Made here, because without the environment's proxies it would not see SSL_CERT_FILE either.
+                verify=httpx2.create_ssl_context(),
+                trust_env=not self.route.is_near,
                 event_hooks={"request": [self._sending], "response": [self._answering]},
                 follow_redirects=False,
             )

@@ -103,12 +103,9 @@ class Spent:
 
 @attrs.frozen(kw_only=True)
 class Limits:
-    """What a call and a conversation may take; ``total`` seconds for a reply from its first word, ``cost`` US dollars
-    for all of them. How long the first word may take is one of ``timeouts``.
-    """
+    """What a call and a conversation may take; ``cost`` in US dollars for all calls."""
 
     timeouts: Timeouts = attrs.field(factory=Timeouts)
-    total: float = 300.0
     cost: float | None = None
     output_tokens: int = 4096
 
@@ -289,11 +286,11 @@ class Caller:
         with closing(stream):
             for event in stream:
                 if ends is not None and time.monotonic() > ends:
-                    message = f"the reply had not ended {self._limits.total:g} seconds after its first word"
+                    message = f"the reply had not ended {self._limits.timeouts.total:g} seconds after its first word"
                     raise LLMError(LATE, message, retriable=True)
                 match event:
                     case Text(text):
-                        ends = ends or time.monotonic() + self._limits.total
+                        ends = ends or time.monotonic() + self._limits.timeouts.total
                         pieces.append(text)
                     case Notice(said):
                         self._listen(events.LlmNotice(model=candidate.name, message=said))

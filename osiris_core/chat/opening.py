@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import attrs
+
 from osiris_core.chat.calling import Caller, Limits
 from osiris_core.chat.evaluation.runner import Evaluator
 from osiris_core.chat.providers import Providers, guided_for
@@ -103,8 +105,10 @@ def _caller(
         stack.callback(one.provider.close)
     settings = providers.loaded.settings.llm
     # A model on this machine reads a long prompt for a minute or two before its first word.
-    timeouts = Timeouts(first=settings.timeout) if _guided(providers, provider) else Timeouts()
-    limits = Limits(total=settings.timeout, cost=settings.max_cost, timeouts=timeouts)
+    timeouts = Timeouts(total=settings.timeout)
+    if _guided(providers, provider):
+        timeouts = attrs.evolve(timeouts, first=settings.timeout)
+    limits = Limits(cost=settings.max_cost, timeouts=timeouts)
 
     def make(listen: Listener) -> Caller:
         return Caller(candidates, redactor=world.redactor, limits=limits, listen=listen, show=show)

@@ -25,11 +25,17 @@ class Message:
 
 @attrs.frozen(kw_only=True)
 class Timeouts:
-    """Seconds that a call may take: to connect, until the first byte, between two pieces."""
+    """Seconds that a call may take: to connect, until the first word, between two pieces of text, and ``total`` from
+    the first word to the end.
+
+    A model that thinks sends marks before its first word, each of which may take the time for the first; but all that
+    comes before it takes no longer than the longer of ``first`` and ``total``.
+    """
 
     connect: float = 5.0
     first: float = 60.0
     between: float = 60.0
+    total: float = 300.0
 
 
 @attrs.frozen(kw_only=True)

@@ -33,6 +33,7 @@ Fault = Literal[
     "silent",  # headers come, and nothing after them
     "mute",  # not even headers come
     "stall",  # stops in the middle of the text, the connection open
+    "hollow",  # after the text, pieces without any, for ever
     "garbage",  # an event that is no JSON
     "error",  # an error of the protocol's in the middle of the text
     "page",  # a web page of another program's
@@ -53,7 +54,9 @@ class Reply:
     fault: Fault | None = attrs.field(default=None, kw_only=True)
 
     def parts(self) -> list[str]:
-        """The text in pieces, none of them empty."""
+        """The text in pieces, none of them empty but the last one of what goes on without a word."""
+        if self.fault == "hollow":
+            return [self.text, ""] if self.text else [""]
         whole = self.text if isinstance(self.text, str) else json.dumps(self.text)
         size = max(1, -(-len(whole) // self.pieces))
         return [whole[at : at + size] for at in range(0, len(whole), size)]
@@ -195,9 +198,9 @@ class ModelServer:
         """End whatever stalls."""
         self._released.set()
 
-    def wait_for_release(self) -> None:
-        """Stall."""
-        self._released.wait(60)
+    def wait_for_release(self, seconds: float = 60) -> bool:
+        """Stall; whether it was released."""
+        return self._released.wait(seconds)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -335,6 +338,8 @@ class _Handler(BaseHTTPRequestHandler):
                 if number == 1 and reply.fault in ("cut", "stall", "garbage", "error"):
                     self._fail(call.protocol, reply.fault)
                     return
+                self._event(event)
+            while reply.fault == "hollow" and not server.wait_for_release(0.01):
                 self._event(event)
             if reply.fault != "truncated":
                 for event in closing:

@@ -407,3 +407,19 @@ def test_gemini_speaks_the_version_that_is_configured(make, server):
         provider = make("gemini", {"GOOGLE_API_KEY": KEY}, base_url=server.gemini, api_version=version)
         hear(provider, request())
         assert f"/{version}/models/test-model:stream" in server.calls[-1].path
+
+
+@pytest.mark.parametrize(
+    ("text", "timeouts"),
+    [
+        ("", {"first": 0.2, "total": 0.2}),
+        ("Well", {"between": 0.2}),
+        ("Well", {"total": 0.2}),
+    ],
+    ids=["before the first word", "between two", "all together"],
+)
+def test_pieces_without_text_keep_no_call_alive(provider, server, text, timeouts):
+    server.say(Reply(text, fault="hollow"))
+    _, heard = fails(provider, request(timeouts=llm.Timeouts(**timeouts)), "OSR-LLM-012", retriable=True)
+    assert "".join(event.text for event in heard) == text
+    assert server.gone.acquire(timeout=20)

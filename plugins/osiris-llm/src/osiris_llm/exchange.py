@@ -2,13 +2,14 @@
 
 The SDKs let a read time out by one number only, end a cut stream without a word and let exceptions of the HTTP client
 through. Around each call stands therefore: a client that is closed with it, sends the one key that belongs to it and
-follows nowhere; a watch that ends the connection when no piece comes in time; and a reader that passes on events until
+follows nowhere; a watch that ends the connection when no text comes in time; and a reader that passes on events until
 ``Done``.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import socket
 import threading
 import time
@@ -40,10 +41,11 @@ class Exchange:
     def __init__(self, route: Route, timeouts: llm.Timeouts) -> None:
         self.route = route
         self.expired = False
-        self.begun = False
         self._key = route.key()
         self._timeouts = timeouts
         self._socket: Any = None
+        self._begun = False
+        self._text_by = self._end_by = math.inf
         self._deadline: float | None = None
         self._ended = False
         self._changed = threading.Condition()
@@ -70,12 +72,12 @@ class Exchange:
         return self._client
 
     def pieces(self, stream: Iterable[T]) -> Iterator[T]:
-        """What ``stream`` yields, each piece in its time: until text has come, the time for the first one, because a
-        model that thinks before it answers sends marks and pings meanwhile.
-        """
+        """What ``stream`` yields, as long as it is in time (:class:`~osiris_core.spec.llm.Timeouts`)."""
         iterator = iter(stream)
+        self._end_by = time.monotonic() + max(self._timeouts.first, self._timeouts.total)
         while True:
-            self._expect(self._timeouts.between if self.begun else self._timeouts.first)
+            text_by = self._text_by if self._begun else time.monotonic() + self._timeouts.first
+            self._expect(min(text_by, self._end_by))
             try:
                 piece = next(iterator)
             except StopIteration:
@@ -83,6 +85,13 @@ class Exchange:
             finally:
                 self._expect(None)
             yield piece
+
+    def heard(self) -> None:
+        """A piece of text has come: what is no text gives the next one no more time."""
+        now = time.monotonic()
+        self._text_by = now + self._timeouts.between
+        if not self._begun:
+            self._begun, self._end_by = True, now + self._timeouts.total
 
     def __enter__(self) -> Self:
         return self
@@ -113,12 +122,12 @@ class Exchange:
         longest = max(self._timeouts.first, self._timeouts.between)
         response.request.extensions["timeout"]["read"] = longest * 2
         if self._socket is not None:
-            self._expect(self._timeouts.first)
+            self._expect(time.monotonic() + self._timeouts.first)
             threading.Thread(target=self._watch, name="osiris-llm-watch", daemon=True).start()
 
-    def _expect(self, seconds: float | None) -> None:
+    def _expect(self, deadline: float | None) -> None:
         with self._changed:
-            self._deadline = None if seconds is None else time.monotonic() + seconds
+            self._deadline = deadline
             self._changed.notify_all()
 
     def _watch(self) -> None:
@@ -150,7 +159,8 @@ def exchanged(
                 if isinstance(event, llm.Text):
                     if not event.text:
                         continue
-                    heard = exchange.begun = True
+                    heard = True
+                    exchange.heard()
                 yield event
         except llm.LLMError:
             raise

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 
 import pytest
 
 from tests.chat.conftest import PASSWORD, impossible, intent, plan, shop  # noqa: F401 - a fixture
+from tests.commands import COMMAND
 from tests.commands import osiris as command
-from tests.servers.models import Status
+from tests.servers.models import Reply, Status
 
 pytestmark = pytest.mark.matrix  # what is typed and sent is the same on every Python
 
@@ -202,6 +204,8 @@ def test_an_evaluation(osiris):
     report = json.loads(done.stdout)
     assert {one["id"]: one["right"] for one in report["wishes"]} == {"by-city": True, "wrong": False, "no": True}
     assert report["totals"]["right"] == 2
+    assert report["complete"] is True
+    assert json.loads((folder / "r.json").read_text())["wishes"] == report["wishes"]
     assert report["totals"]["questions_after_discovery"] == 0
     osiris.shop.server.say(intent(), plan("SELECT name FROM customers"))
     done = osiris("eval", "suite.yaml", "--only", "wrong", "--compare", "r.json", "--json")
@@ -209,6 +213,43 @@ def test_an_evaluation(osiris):
     osiris.shop.server.say(intent(), plan())
     assert osiris("eval", "suite.yaml", "--only", "wrong", "--at-least", "50").returncode == 1
     assert osiris("eval", "suite.yaml", "--only", "nothing").returncode == 2
+
+
+SUITE = (
+    "name: shop\ntables: {customers: data/customers.parquet}\nintents:\n"
+    "  - {id: no, utterance: drop it, expect: refused}\n"
+    "  - {id: names, utterance: names, expect: approved, gold: [{sql: SELECT name FROM customers}]}\n"
+)
+
+
+def test_ctrl_c_ends_an_evaluation_and_leaves_what_was_judged(osiris):
+    folder, server = osiris.shop.path, osiris.shop.server
+    (folder / "suite.yaml").write_text(SUITE)
+    server.say(intent(), impossible(), Reply(fault="mute"))
+    arguments = [*COMMAND, "eval", "suite.yaml", "--out", "r.json"]
+    with subprocess.Popen(arguments, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert all(server.came.acquire(timeout=60) for _ in range(3))
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=60)
+    assert running.returncode == 130, said
+    assert "right  no" in said
+    report = json.loads((folder / "r.json").read_text())
+    assert (report["complete"], [one["id"] for one in report["wishes"]]) == (False, ["no"])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "arguments", "code"),
+    [
+        ("SELECT name", "SELECT nmae", ["--out", "r.json"], "OSR-EVL-006"),
+        ("", "", ["--out", "nowhere/r.json"], "OSR-EVL-007"),
+    ],
+)
+def test_an_evaluation_that_cannot_end_does_not_begin(osiris, old, new, arguments, code):
+    (osiris.shop.path / "suite.yaml").write_text(SUITE.replace(old, new) if old else SUITE)
+    done = osiris("eval", "suite.yaml", *arguments)
+    assert done.returncode == 2
+    assert code in done.stderr
+    assert osiris.shop.server.calls == []
 
 
 def test_the_prompt_is_reached_without_any_sdk():

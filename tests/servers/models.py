@@ -148,6 +148,8 @@ class ModelServer:
         self._rules: list[tuple[re.Pattern[str], deque[Reply | Status]]] = []
         self._lock = threading.Lock()
         self._released = threading.Event()
+        self.came = threading.Semaphore(0)
+        """Released once for each request to a model."""
         self.gone = threading.Semaphore(0)
         """Released once for each reply whose reader went away before its end."""
         self._http = _Http(("127.0.0.1", 0), type("Handler", (_Handler,), {"server_of_models": self}))
@@ -256,6 +258,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         call = Call(protocol, self.path, self._headers(), body)
         server.calls.append(call)
+        server.came.release()
         answer = self._key_problem(protocol) or _body_problem(server, call) or server.next_reply(call)
         if isinstance(answer, Status):
             self._refuse(protocol, answer)

@@ -15,6 +15,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
+import attrs
+
 from osiris_core.api import llm
 from osiris_llm.failure import broke_off, failure, is_loading, said_by, unusable
 
@@ -144,17 +146,21 @@ class Exchange:
 
 
 def exchanged(
-    route: Route, timeouts: llm.Timeouts, speak: Callable[[Exchange], Iterator[llm.Event]]
+    route: Route, request: llm.Request, own_limit: int | None, speak: Callable[[Exchange, int], Iterator[llm.Event]]
 ) -> Iterator[llm.Event]:
-    """The events of a call that ``speak`` makes; ends with Done, or raises LLMError."""
-    with Exchange(route, timeouts) as exchange:
+    """The events of a call that ``speak`` makes, of as many tokens as ``request`` and the provider's config allow; ends
+    with Done, or raises LLMError.
+    """
+    tokens = min(request.max_output_tokens, own_limit or request.max_output_tokens)
+    with Exchange(route, request.timeouts) as exchange:
         heard = False
         try:
-            for event in speak(exchange):
+            for event in speak(exchange, tokens):
                 if isinstance(event, llm.Done):
                     if event.stop == "end" and not heard:
                         raise unusable(route, "the reply is empty")
-                    yield event
+                    clamped = event.stop == "max_tokens" and tokens < request.max_output_tokens
+                    yield attrs.evolve(event, limit=tokens) if clamped else event
                     return
                 if isinstance(event, llm.Text):
                     if not event.text:

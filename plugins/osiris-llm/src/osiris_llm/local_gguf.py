@@ -74,11 +74,15 @@ class LocalProvider:
         if not self._runs():
             yield llm.Notice(f"loading the model {self._name}")
         route = self._route()
-        tokens = min(request.max_output_tokens, self._config.max_output_tokens or request.max_output_tokens)
         patience = max(self._config.patience, request.timeouts.first)
         timeouts = attrs.evolve(request.timeouts, first=patience)
-        mine = attrs.evolve(request, model=self._name)
-        yield from exchanged(route, timeouts, lambda exchange: chat.events(exchange, mine, chat.Dialect(), tokens))
+        mine = attrs.evolve(request, model=self._name, timeouts=timeouts)
+        yield from exchanged(
+            route,
+            mine,
+            self._config.max_output_tokens,
+            lambda exchange, tokens: chat.events(exchange, mine, chat.Dialect(), tokens),
+        )
 
     def models(self) -> tuple[str, ...]:
         """The one model; it is loaded for the answer."""

@@ -17,7 +17,7 @@ from osiris_core.model.structure import structure
 from osiris_core.plugins.containment import contained
 from osiris_core.project.paths import SETTINGS_FILE
 from osiris_core.run.session import write_atomically
-from osiris_core.spec.llm import ProviderContext
+from osiris_core.spec.llm import Price, ProviderContext
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,7 +98,9 @@ class Providers:
         if chosen is None:
             hint = f"--model, llm.model, or llm.providers.{name}.model in {SETTINGS_FILE}"
             raise InvalidInput(NO_MODEL, f"the provider '{name}' has no model of its own choice", hint=hint)
-        return Candidate(provider_name=name, provider=made, model=chosen, price=made.price(chosen))
+        said = self.loaded.settings.llm.prices.get(f"{name}:{chosen}")
+        price = made.price(chosen) if said is None else Price(input=said.input, output=said.output, cached=said.cached)
+        return Candidate(provider_name=name, provider=made, model=chosen, price=price)
 
     def make(self, name: str) -> LLMProvider:
         """The provider ``name`` with its config; nothing is opened and no SDK imported."""

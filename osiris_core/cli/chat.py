@@ -48,7 +48,12 @@ if TYPE_CHECKING:
     metavar="FOLDER",
     help="Use the prompts in FOLDER (see dump-prompts).",
 )
-@click.option("--max-cost", type=click.FloatRange(0, min_open=True), metavar="USD", help="Stop before it costs more.")
+@click.option(
+    "--max-cost",
+    type=click.FloatRange(0, min_open=True),
+    metavar="USD",
+    help="Ask no model any more when it has cost that much.",
+)
 @click.option("--session-id", "--resume", "resume", metavar="ID", help="Go on with an earlier conversation; `last`.")
 @click.option("--echo", is_flag=True, help="Show the lines that come along a pipe, as if they were typed.")
 @json_option

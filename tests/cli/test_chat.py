@@ -58,6 +58,24 @@ def test_it_runs_with_a_yes_only(osiris):
     assert (osiris.shop.path / "output" / "result.csv").read_text() == "city,n\nOslo,2\nRome,1\n"
 
 
+def test_a_limit_of_cost_with_a_price_of_ones_own(osiris):
+    settings = osiris.shop.path / "osiris.yaml"
+    wish = ("chat", "customers by city", "--non-interactive", "--json", "--max-cost", "0.0001")
+    done = osiris(*wish)
+    assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (2, "OSR-CHAT-017")
+    assert osiris.shop.server.calls == []
+    prices = "  prices:\n    openai_compatible:test-model: {input: 1, output: 4, cached: 0.5}\n"
+    settings.write_text(settings.read_text() + prices)
+    osiris.shop.server.say(intent())
+    done = osiris(*wish)
+    assert json.loads(done.stdout)["error"]["code"] == "OSR-CHAT-011"
+    assert len(osiris.shop.server.calls) == 1
+    osiris.shop.server.say(intent(), plan())
+    done = osiris(*wish[:-1], "1")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["usage"]["cost_usd"] == pytest.approx(2 * (80 * 1 + 20 * 0.5 + 30 * 4) / 1e6)
+
+
 def test_a_question_nobody_can_answer(osiris):
     osiris.shop.server.say(intent(question="Which year?"))
     done = osiris("chat", "customers", "--non-interactive")

@@ -8,7 +8,7 @@ import attrs
 
 from osiris_core.chat.calling import Caller, Limits
 from osiris_core.chat.evaluation.runner import Evaluator
-from osiris_core.chat.providers import Providers, guided_for
+from osiris_core.chat.providers import Providers, Unmade, guided_for
 from osiris_core.chat.session import ChatSession, Choices
 from osiris_core.chat.templates import load_templates
 from osiris_core.spec.llm import Timeouts
@@ -103,6 +103,8 @@ def _caller(
     candidates = providers.chosen(provider, model)
     for one in candidates:
         stack.callback(one.provider.close)
+        if isinstance(one.provider, Unmade):
+            show(f"{one.name} could not be asked: {one.provider.error.message}")
     settings = providers.loaded.settings.llm
     # A model on this machine reads a long prompt for a minute or two before its first word.
     timeouts = Timeouts(total=settings.timeout)

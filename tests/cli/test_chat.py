@@ -26,8 +26,8 @@ def osiris(shop):  # noqa: F811 - the fixture
         f"      base_url: {shop.server.openai}\n      model: test-model\n"
     )
 
-    def run(*args, text=""):
-        return command(*args, cwd=shop.path, text=text, env={**os.environ, "NO_COLOR": "1"})
+    def run(*args, text="", **variables):
+        return command(*args, cwd=shop.path, text=text, env={**os.environ, "NO_COLOR": "1", **variables})
 
     run.shop = shop
     return run
@@ -74,6 +74,20 @@ def test_a_limit_of_cost_with_a_price_of_ones_own(osiris):
     done = osiris(*wish[:-1], "1")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["usage"]["cost_usd"] == pytest.approx(2 * (80 * 1 + 20 * 0.5 + 30 * 4) / 1e6)
+
+
+def test_a_fallback_that_cannot_be_used_is_a_note(osiris):
+    settings = osiris.shop.path / "osiris.yaml"
+    settings.write_text(settings.read_text() + "  fallback: [local, replay]\n")
+    osiris.shop.server.say(intent(), plan())
+    wish = ("chat", "customers by city", "--non-interactive")
+    done = osiris(*wish, XDG_CACHE_HOME=str(osiris.shop.path / "empty"))
+    assert done.returncode == 0, done.stderr
+    assert "replay:model could not be asked" in done.stderr
+    osiris.shop.server.on(".", Status(401, "no"))
+    done = osiris(*wish, XDG_CACHE_HOME=str(osiris.shop.path / "empty"))
+    assert done.returncode == 5
+    assert "local:model does not answer (there is no model in " in done.stderr
 
 
 def test_a_question_nobody_can_answer(osiris):

@@ -85,6 +85,10 @@ def chat(
             raise click.UsageError("--non-interactive needs WISH")
         if as_json and not non_interactive:
             raise click.UsageError("--json needs --non-interactive: a conversation is no document")
+        if yes and not run_it:
+            raise click.UsageError("--yes needs --run: it approves what is run, and nothing is run without it")
+        if echo and non_interactive:
+            raise click.UsageError("--echo is of a conversation: with --non-interactive no line comes along the pipe")
         from osiris_core.chat.opening import open_session
 
         world = world_of(max_cost, notes=not as_json)

@@ -90,6 +90,22 @@ def test_a_fallback_that_cannot_be_used_is_a_note(osiris):
     assert "local:model does not answer (there is no model in " in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--yes"], "--yes needs --run"),
+        (["--non-interactive", "--yes"], "--yes needs --run"),
+        (["--non-interactive", "--echo"], "--echo"),
+        (["--json"], "--json needs"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(osiris, options, said):
+    done = osiris("chat", "customers by city", *options)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert osiris.shop.server.calls == []
+
+
 def test_a_question_nobody_can_answer(osiris):
     osiris.shop.server.say(intent(question="Which year?"))
     done = osiris("chat", "customers", "--non-interactive")

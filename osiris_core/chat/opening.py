@@ -37,18 +37,24 @@ def open_session(
     fast: bool = False,
     out: Path | None = None,
     resume: str | None = None,
+    asks: bool = True,
 ) -> ChatSession:
     """A conversation in the project of ``world``; ``stack`` closes it and its providers.
 
-    ``resume`` is the id of an earlier one, or ``last``.
+    ``resume`` is the id of an earlier one, or ``last``. One that ``asks`` no model needs none.
     """
-    providers = _providers(world)
-    make_caller = _caller(world, stack, provider=provider, model=model, show=front.progress)
+    if asks:
+        make_caller = _caller(world, stack, provider=provider, model=model, show=front.progress)
+    else:
+
+        def make_caller(listen: Listener) -> Caller:
+            return Caller((), redactor=world.redactor, limits=Limits(), listen=listen)
+
     choices = Choices(
         templates=load_templates(prompts),
         privacy=privacy,
         fast=fast,
-        guided=_guided(providers, provider),
+        guided=asks and _guided(_providers(world), provider),
         out=out,
         resume=resume,
     )

@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("wish", required=False)
 @click.option("--non-interactive", is_flag=True, help="Ask nothing: make the pipeline, or say why not. Needs WISH.")
+@click.option(
+    "--sql",
+    metavar="QUERY",
+    help="Make the pipeline of QUERY and ask no model; WISH may say where its rows go. With --non-interactive.",
+)
 @click.option("--fast", is_flag=True, help="Skip clarification: no question, one call less.")
 @click.option("--run", "run_it", is_flag=True, help="Run the pipeline; with --non-interactive only with --yes.")
 @click.option("--yes", is_flag=True, help="Approve the pipeline as it is made, whatever it would write.")
@@ -61,6 +66,7 @@ def chat(
     *,
     wish: str | None,
     non_interactive: bool,
+    sql: str | None,
     fast: bool,
     run_it: bool,
     yes: bool,
@@ -81,14 +87,23 @@ def chat(
     """
     masks = redactor()
     with reporting(as_json=as_json, alone=True), printed(masks) as shown:
-        if non_interactive and not wish:
-            raise click.UsageError("--non-interactive needs WISH")
-        if as_json and not non_interactive:
-            raise click.UsageError("--json needs --non-interactive: a conversation is no document")
-        if yes and not run_it:
-            raise click.UsageError("--yes needs --run: it approves what is run, and nothing is run without it")
-        if echo and non_interactive:
-            raise click.UsageError("--echo is of a conversation: with --non-interactive no line comes along the pipe")
+        _refuse(
+            (non_interactive and not wish and sql is None, "--non-interactive needs WISH"),
+            (as_json and not non_interactive, "--json needs --non-interactive: a conversation is no document"),
+            (yes and not run_it, "--yes needs --run: it approves what is run, and nothing is run without it"),
+            (
+                echo and non_interactive,
+                "--echo is of a conversation: with --non-interactive no line comes along a pipe",
+            ),
+            (
+                sql is not None and not non_interactive,
+                "--sql needs --non-interactive; in a conversation /sql QUERY shows the rows of one",
+            ),
+            (
+                sql is not None and any((provider, model, fast, pro_mode, max_cost)),
+                "--sql asks no model: --provider, --model, --fast, --pro-mode and --max-cost do not go with it",
+            ),
+        )
         from osiris_core.chat.opening import open_session
 
         world = world_of(max_cost, notes=not as_json)
@@ -111,9 +126,10 @@ def chat(
                     fast=fast,
                     out=out,
                     resume=resume,
+                    asks=sql is None,
                 )
                 if non_interactive:
-                    _once(session, wish or "", run_it=run_it, yes=yes, as_json=as_json)
+                    _once(session, wish or "", sql, run_it=run_it, yes=yes, as_json=as_json)
                     return
                 from osiris_core.cli.terminal import talk
 
@@ -121,6 +137,13 @@ def chat(
             if resume is None:
                 return
             wish = None
+
+
+def _refuse(*rules: tuple[object, str]) -> None:
+    """Refuse options that would do nothing: those whose rule holds."""
+    for holds, message in rules:
+        if holds:
+            raise click.UsageError(message)
 
 
 def world_of(max_cost: float | None, *, notes: bool) -> World:
@@ -145,11 +168,15 @@ def world_of(max_cost: float | None, *, notes: bool) -> World:
     )
 
 
-def _once(session: ChatSession, wish: str, *, run_it: bool, yes: bool, as_json: bool) -> None:
-    """One wish, no person to ask."""
+def _once(session: ChatSession, wish: str, sql: str | None, *, run_it: bool, yes: bool, as_json: bool) -> None:
+    """One wish or query, no person to ask."""
+    from osiris_core.chat.querying import propose
     from osiris_core.chat.states import State
 
-    session.say(wish)
+    if sql is None:
+        session.say(wish)
+    else:
+        propose(session, sql, wish)
     outcome = None
     if session.state is State.APPROVAL and run_it and yes and session.draft is not None:
         outcome = session.run(session.draft.hash)

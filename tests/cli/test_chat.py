@@ -97,6 +97,8 @@ def test_a_fallback_that_cannot_be_used_is_a_note(osiris):
         (["--non-interactive", "--yes"], "--yes needs --run"),
         (["--non-interactive", "--echo"], "--echo"),
         (["--json"], "--json needs"),
+        (["--sql", "SELECT 1"], "--sql needs"),
+        (["--sql", "SELECT 1", "--non-interactive", "--model", "m"], "--sql asks no model"),
     ],
 )
 def test_an_option_that_would_do_nothing_is_refused(osiris, options, said):
@@ -104,6 +106,44 @@ def test_an_option_that_would_do_nothing_is_refused(osiris, options, said):
     assert done.returncode == 2
     assert said in done.stderr
     assert osiris.shop.server.calls == []
+
+
+def test_a_pipeline_of_a_query(osiris):
+    """No model is asked, and none has to be there."""
+    folder = osiris.shop.path
+    (folder / "osiris.yaml").write_text("{}\n")
+    query = "SELECT city, count(*) AS n FROM customers GROUP BY city ORDER BY city"
+    done = osiris("chat", "--sql", query, "--non-interactive", "--json")
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout)
+    assert (made["state"], made["usage"]["calls"], made["run"]) == ("APPROVAL", 0, None)
+    assert made["pipeline"]["file"] == "output/result.yaml"
+    assert not (folder / "output" / "result.csv").exists()
+    assert osiris("run", "output/result.yaml").returncode == 0
+    assert (folder / "output" / "result.csv").read_text() == "city,n\nOslo,2\nRome,1\n"
+    wish = "as Parquet, to output/cities.parquet"
+    done = osiris("chat", wish, "--sql", query, "--non-interactive", "--run", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert (folder / "output" / "cities.parquet").exists()
+    assert osiris.shop.server.calls == []
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("SELECT * FROM custmers", "custmers"),
+        ("SELECT nothing FROM customers", "nothing"),
+        ("DROP TABLE customers", "DROP is not run"),
+        ("SELECT 1; SELECT 2", "2 statements"),
+        ("SELECT '${DB_PASSWORD}' AS x FROM customers", "refers to nothing"),
+        ("", "there is no query"),
+    ],
+)
+def test_a_query_that_becomes_no_pipeline(osiris, query, said):
+    done = osiris("chat", "--sql", query, "--non-interactive")
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert not (osiris.shop.path / "output").exists()
 
 
 def test_a_question_nobody_can_answer(osiris):

@@ -9,7 +9,6 @@ follows nowhere; a watch that ends the connection when no text comes in time; an
 from __future__ import annotations
 
 import contextlib
-import math
 import socket
 import threading
 import time
@@ -47,7 +46,8 @@ class Exchange:
         self._timeouts = timeouts
         self._socket: Any = None
         self._begun = False
-        self._text_by = self._end_by = math.inf
+        self._waited = 0.0
+        self._left = max(timeouts.first, timeouts.total)
         self._deadline: float | None = None
         self._ended = False
         self._changed = threading.Condition()
@@ -74,26 +74,30 @@ class Exchange:
         return self._client
 
     def pieces(self, stream: Iterable[T]) -> Iterator[T]:
-        """What ``stream`` yields, as long as it is in time (:class:`~osiris_core.spec.llm.Timeouts`)."""
+        """What ``stream`` yields, as long as it is in time (:class:`~osiris_core.spec.llm.Timeouts`). Only the waiting
+        counts: a slow reader is not a slow server.
+        """
         iterator = iter(stream)
-        self._end_by = time.monotonic() + max(self._timeouts.first, self._timeouts.total)
         while True:
-            text_by = self._text_by if self._begun else time.monotonic() + self._timeouts.first
-            self._expect(min(text_by, self._end_by))
+            quiet = self._timeouts.between - self._waited if self._begun else self._timeouts.first
+            began = time.monotonic()
+            self._expect(began + min(quiet, self._left))
             try:
                 piece = next(iterator)
             except StopIteration:
                 return
             finally:
                 self._expect(None)
+            waited = time.monotonic() - began
+            self._waited += waited
+            self._left -= waited
             yield piece
 
     def heard(self) -> None:
         """A piece of text has come: what is no text gives the next one no more time."""
-        now = time.monotonic()
-        self._text_by = now + self._timeouts.between
+        self._waited = 0.0
         if not self._begun:
-            self._begun, self._end_by = True, now + self._timeouts.total
+            self._begun, self._left = True, self._timeouts.total
 
     def __enter__(self) -> Self:
         return self

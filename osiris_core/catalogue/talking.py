@@ -74,4 +74,6 @@ EVALUATION = (
     ErrorEntry("OSR-EVL-003", "a table of a suite has no file", "write its path relative to the suite"),
     ErrorEntry("OSR-EVL-004", "the suite has no such wish", "--only takes the ids of the suite"),
     ErrorEntry("OSR-EVL-005", "a report cannot be compared with", "name a file that --out has written"),
+    ErrorEntry("OSR-EVL-006", "a right answer of a suite is no query", "mend it; it is DuckDB's SQL over `tables`"),
+    ErrorEntry("OSR-EVL-007", "the report cannot be written", "choose another place with --out"),
 )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import attrs
+
 from osiris_core.chat.calling import Caller, Limits
 from osiris_core.chat.evaluation.runner import Evaluator
-from osiris_core.chat.providers import Providers, guided_for
+from osiris_core.chat.providers import Providers, Unmade, guided_for
 from osiris_core.chat.session import ChatSession, Choices
 from osiris_core.chat.templates import load_templates
 from osiris_core.spec.llm import Timeouts
@@ -35,18 +37,24 @@ def open_session(
     fast: bool = False,
     out: Path | None = None,
     resume: str | None = None,
+    asks: bool = True,
 ) -> ChatSession:
     """A conversation in the project of ``world``; ``stack`` closes it and its providers.
 
-    ``resume`` is the id of an earlier one, or ``last``.
+    ``resume`` is the id of an earlier one, or ``last``. One that ``asks`` no model needs none.
     """
-    providers = _providers(world)
-    make_caller = _caller(world, stack, provider=provider, model=model, show=front.progress)
+    if asks:
+        make_caller = _caller(world, stack, provider=provider, model=model, show=front.progress)
+    else:
+
+        def make_caller(listen: Listener) -> Caller:
+            return Caller((), redactor=world.redactor, limits=Limits(), listen=listen)
+
     choices = Choices(
         templates=load_templates(prompts),
         privacy=privacy,
         fast=fast,
-        guided=_guided(providers, provider),
+        guided=asks and _guided(_providers(world), provider),
         out=out,
         resume=resume,
     )
@@ -101,10 +109,14 @@ def _caller(
     candidates = providers.chosen(provider, model)
     for one in candidates:
         stack.callback(one.provider.close)
+        if isinstance(one.provider, Unmade):
+            show(f"{one.name} could not be asked: {one.provider.error.message}")
     settings = providers.loaded.settings.llm
     # A model on this machine reads a long prompt for a minute or two before its first word.
-    timeouts = Timeouts(first=settings.timeout) if _guided(providers, provider) else Timeouts()
-    limits = Limits(total=settings.timeout, cost=settings.max_cost, timeouts=timeouts)
+    timeouts = Timeouts(total=settings.timeout)
+    if _guided(providers, provider):
+        timeouts = attrs.evolve(timeouts, first=settings.timeout)
+    limits = Limits(cost=settings.max_cost, timeouts=timeouts)
 
     def make(listen: Listener) -> Caller:
         return Caller(candidates, redactor=world.redactor, limits=limits, listen=listen, show=show)

@@ -17,17 +17,17 @@ from osiris_core.model.structure import structure
 from osiris_core.plugins.containment import contained
 from osiris_core.project.paths import SETTINGS_FILE
 from osiris_core.run.session import write_atomically
-from osiris_core.spec.llm import ProviderContext
+from osiris_core.spec.llm import LLMError, Price, ProviderContext, ProviderHealth
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from osiris_core.plugins.registry import Registry
     from osiris_core.project.environment import Environment
     from osiris_core.project.settings import Loaded
     from osiris_core.project.settings_model import LLMSettings
-    from osiris_core.spec.llm import LLMProvider
+    from osiris_core.spec.llm import Event, LLMProvider, Request
 
 NONE_CHOSEN: Final = "OSR-LLM-021"
 BAD_CONFIG: Final = "OSR-LLM-023"
@@ -74,6 +74,43 @@ class FileMemory:
         return found if isinstance(found, dict) else {}
 
 
+@attrs.frozen
+class Unmade:
+    """Stands for a provider that cannot be made: each call fails with ``error``, and so does its check."""
+
+    error: OsirisError
+
+    def default_model(self) -> str | None:
+        """None."""
+        return None
+
+    def price(self, model: str) -> Price | None:  # noqa: ARG002 - of a provider
+        """Nobody knows."""
+        return None
+
+    def secrets(self) -> tuple[str, ...]:
+        """None that is known."""
+        return ()
+
+    def stream(self, request: Request) -> Iterator[Event]:  # noqa: ARG002 - of a provider
+        """The error."""
+        raise self._failure()
+
+    def models(self) -> tuple[str, ...]:
+        """The error."""
+        raise self._failure()
+
+    def health(self, model: str) -> ProviderHealth:  # noqa: ARG002 - of a provider
+        """One check, which failed."""
+        return ProviderHealth(checks=(("settings", False, f"{self.error.message} [{self.error.code}]"),))
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def _failure(self) -> LLMError:
+        return LLMError(self.error.code, self.error.message, hint=self.error.hint)
+
+
 @attrs.frozen(kw_only=True)
 class Providers:
     """What it takes to make providers of a project."""
@@ -83,13 +120,22 @@ class Providers:
     environment: Environment
 
     def chosen(self, provider: str | None = None, model: str | None = None) -> tuple[Candidate, ...]:
-        """The models to ask, in order: the one that the command line names, or the settings; then the fallback."""
+        """The models to ask, in order: the one that the command line names, or the settings; then the fallback.
+
+        Raises OsirisError when the first one cannot be made. One of the fallback that cannot is :class:`Unmade`: it may
+        never be needed.
+        """
         settings = self.loaded.settings.llm
         name = provider or self.first()
         first = model if model or provider not in (None, settings.provider) else settings.model
-        wanted = [(name, first)]
-        wanted += [(one.partition(":")[0], one.partition(":")[2] or None) for one in settings.fallback]
-        return tuple(self.candidate(name, model) for name, model in wanted)
+        named = [(one.partition(":")[0], one.partition(":")[2] or None) for one in settings.fallback]
+        return (self.candidate(name, first), *(self._fallback(name, model) for name, model in named))
+
+    def _fallback(self, name: str, model: str | None) -> Candidate:
+        try:
+            return self.candidate(name, model)
+        except OsirisError as error:
+            return Candidate(provider_name=name, provider=Unmade(error), model=model or "model")
 
     def candidate(self, name: str, model: str | None = None) -> Candidate:
         """A provider with one of its models."""
@@ -98,7 +144,9 @@ class Providers:
         if chosen is None:
             hint = f"--model, llm.model, or llm.providers.{name}.model in {SETTINGS_FILE}"
             raise InvalidInput(NO_MODEL, f"the provider '{name}' has no model of its own choice", hint=hint)
-        return Candidate(provider_name=name, provider=made, model=chosen, price=made.price(chosen))
+        said = self.loaded.settings.llm.prices.get(f"{name}:{chosen}")
+        price = made.price(chosen) if said is None else Price(input=said.input, output=said.output, cached=said.cached)
+        return Candidate(provider_name=name, provider=made, model=chosen, price=price)
 
     def make(self, name: str) -> LLMProvider:
         """The provider ``name`` with its config; nothing is opened and no SDK imported."""

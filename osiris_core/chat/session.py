@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from osiris_core.chat.calling import Caller, Candidate, Listener
     from osiris_core.chat.conversation import Front
     from osiris_core.chat.describing import Privacy
+    from osiris_core.chat.destinations import Destination
     from osiris_core.chat.draft import Draft
     from osiris_core.chat.templates import Template
     from osiris_core.chat.trying import Tried
@@ -152,6 +153,13 @@ class ChatSession:
         """The pipeline as it stands."""
         return self.conversation.memory.draft
 
+    @property
+    def destinations(self) -> tuple[Destination, ...]:
+        """Where a pipeline may write."""
+        entries = self.world.connections.all()
+        refs = [entry.ref for entry in entries if entry.raw.get("writable") is not False]
+        return destinations_of(self.world.registry, refs)
+
     def say(self, text: str) -> None:
         """The person said something."""
         self._keep(self.conversation.memory)  # a line belongs to a conversation that is known
@@ -243,7 +251,6 @@ class ChatSession:
     def _helpers(self) -> Helpers:
         world, choices = self.world, self._choices
         project = world.loaded.project
-        refs = [entry.ref for entry in world.connections.all() if entry.raw.get("writable") is not False]
         return Helpers(
             caller=self.caller,
             looker=Looker(
@@ -262,7 +269,7 @@ class ChatSession:
                 redactor=world.redactor,
             ),
             templates=choices.templates,
-            destinations=destinations_of(world.registry, refs),
+            destinations=self.destinations,
             components=components_text(world.registry)
             if any("{{components}}" in template.text for template in choices.templates.values())
             else "",

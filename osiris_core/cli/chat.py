@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("wish", required=False)
 @click.option("--non-interactive", is_flag=True, help="Ask nothing: make the pipeline, or say why not. Needs WISH.")
+@click.option(
+    "--sql",
+    metavar="QUERY",
+    help="Make the pipeline of QUERY and ask no model; WISH may say where its rows go. With --non-interactive.",
+)
 @click.option("--fast", is_flag=True, help="Skip clarification: no question, one call less.")
 @click.option("--run", "run_it", is_flag=True, help="Run the pipeline; with --non-interactive only with --yes.")
 @click.option("--yes", is_flag=True, help="Approve the pipeline as it is made, whatever it would write.")
@@ -49,7 +54,12 @@ if TYPE_CHECKING:
     metavar="FOLDER",
     help="Use the prompts in FOLDER (see dump-prompts).",
 )
-@click.option("--max-cost", type=NumberRange(0, min_open=True), metavar="USD", help="Stop before it costs more.")
+@click.option(
+    "--max-cost",
+    type=NumberRange(0, min_open=True),
+    metavar="USD",
+    help="Ask no model any more when it has cost that much.",
+)
 @click.option("--session-id", "--resume", "resume", metavar="ID", help="Go on with an earlier conversation; `last`.")
 @click.option("--echo", is_flag=True, help="Show the lines that come along a pipe, as if they were typed.")
 @json_option
@@ -57,6 +67,7 @@ def chat(
     *,
     wish: str | None,
     non_interactive: bool,
+    sql: str | None,
     fast: bool,
     run_it: bool,
     yes: bool,
@@ -77,10 +88,23 @@ def chat(
     """
     masks = redactor()
     with reporting(as_json=as_json, alone=True), printed(masks) as shown:
-        if non_interactive and not wish:
-            raise click.UsageError("--non-interactive needs WISH")
-        if as_json and not non_interactive:
-            raise click.UsageError("--json needs --non-interactive: a conversation is no document")
+        _refuse(
+            (non_interactive and not wish and sql is None, "--non-interactive needs WISH"),
+            (as_json and not non_interactive, "--json needs --non-interactive: a conversation is no document"),
+            (yes and not run_it, "--yes needs --run: it approves what is run, and nothing is run without it"),
+            (
+                echo and non_interactive,
+                "--echo is of a conversation: with --non-interactive no line comes along a pipe",
+            ),
+            (
+                sql is not None and not non_interactive,
+                "--sql needs --non-interactive; in a conversation /sql QUERY shows the rows of one",
+            ),
+            (
+                sql is not None and any((provider, model, fast, pro_mode, max_cost)),
+                "--sql asks no model: --provider, --model, --fast, --pro-mode and --max-cost do not go with it",
+            ),
+        )
         from osiris_core.chat.opening import open_session
 
         world = world_of(max_cost, notes=not as_json)
@@ -103,9 +127,10 @@ def chat(
                     fast=fast,
                     out=out,
                     resume=resume,
+                    asks=sql is None,
                 )
                 if non_interactive:
-                    _once(session, wish or "", run_it=run_it, yes=yes, as_json=as_json)
+                    _once(session, wish or "", sql, run_it=run_it, yes=yes, as_json=as_json)
                     return
                 from osiris_core.cli.terminal import talk
 
@@ -115,28 +140,44 @@ def chat(
             wish = None
 
 
+def _refuse(*rules: tuple[object, str]) -> None:
+    """Refuse options that would do nothing: those whose rule holds."""
+    for holds, message in rules:
+        if holds:
+            raise click.UsageError(message)
+
+
 def world_of(max_cost: float | None, *, notes: bool) -> World:
-    """The project of the current folder, opened as every command opens it."""
+    """The project of the current folder, opened as every command opens it, its secrets known before a model is told
+    anything: most connections are never opened in a conversation.
+    """
     from osiris_core.chat.session import World
+    from osiris_core.cli.known import know_connections
     from osiris_core.cli.workspace import open_workspace
     from osiris_core.project.connections import load_connections
 
     workspace = open_workspace(overrides={"llm.max_cost": max_cost})
     registry = workspace.registry(notes=notes)
+    connections = load_connections(workspace.project, registry)
+    know_connections(connections, workspace.environment, registry)
     return World(
         loaded=workspace.loaded,
         environment=workspace.environment,
         registry=registry,
-        connections=load_connections(workspace.project, registry),
+        connections=connections,
         redactor=redactor(),
     )
 
 
-def _once(session: ChatSession, wish: str, *, run_it: bool, yes: bool, as_json: bool) -> None:
-    """One wish, no person to ask."""
+def _once(session: ChatSession, wish: str, sql: str | None, *, run_it: bool, yes: bool, as_json: bool) -> None:
+    """One wish or query, no person to ask."""
+    from osiris_core.chat.querying import propose
     from osiris_core.chat.states import State
 
-    session.say(wish)
+    if sql is None:
+        session.say(wish)
+    else:
+        propose(session, sql, wish)
     outcome = None
     if session.state is State.APPROVAL and run_it and yes and session.draft is not None:
         outcome = session.run(session.draft.hash)

@@ -14,9 +14,10 @@ from osiris_core.cli.numbers import NumberRange
 from osiris_core.cli.output import json_option, print_json, print_note, print_table, print_text, redactor, reporting
 from osiris_core.cli.printed import printed
 from osiris_core.errors import ExitCode, InvalidInput
+from osiris_core.run.session import write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from osiris_core.chat.evaluation.runner import Verdict
     from osiris_core.chat.evaluation.suite import Intent, Suite
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 NO_INTENT = "OSR-EVL-004"
 NO_REPORT = "OSR-EVL-005"
+UNWRITABLE = "OSR-EVL-007"
 
 
 @click.command(name="eval")
@@ -59,7 +61,8 @@ def eval_(
     """Say every wish of SUITE to the conversation and score what comes of it: does the pipeline validate and bind, does
     it give the right rows, at what cost.
 
-    With --n a wish counts as right when it was right every time (pass^n).
+    With --n a wish counts as right when it was right every time (pass^n). The report is written after each wish:
+    Ctrl-C leaves what was judged until then.
     """
     masks = redactor()
     with reporting(as_json=as_json, alone=True), printed(masks), ExitStack() as stack:
@@ -73,10 +76,14 @@ def eval_(
             world, read, suite, stack, provider=provider, model=model, fast=fast, prompts=pro_mode
         )
         wishes = chosen(read, only)
-        found = list(_said(evaluator.run(tuple(intent for intent in wishes for _ in range(times)))))
-        document = report(read.name, asked, found, times)
-        if out is not None:
-            out.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        found: list[Verdict] = []
+        document = report(read.name, asked, found, times, len(wishes))
+        _keep(document, out)
+        for one in evaluator.run(tuple(intent for intent in wishes for _ in range(times))):
+            found.append(one)
+            document = report(read.name, asked, found, times, len(wishes))
+            _keep(document, out)
+            _say(one)
         if as_json:
             print_json(document | {"compared": None if before is None else changes(before, document)})
         else:
@@ -96,17 +103,23 @@ def chosen(suite: Suite, only: Sequence[str]) -> list[Intent]:
     return [known[one] for one in only] if only else list(suite.intents)
 
 
-def _said(verdicts: Iterator[Verdict]) -> Iterator[Verdict]:
-    """The verdicts, each with a line for whoever waits."""
-    for one in verdicts:
-        print_note(
-            f"{'right' if one.right else 'wrong'}  {one.id}  {one.seconds:g} s{f'  {one.why}' if one.why else ''}"
-        )
-        yield one
+def _keep(document: dict[str, Any], out: Path | None) -> None:
+    """Write the report as far as it goes; the first time, before any call, shows that it can be written."""
+    if out is None:
+        return
+    try:
+        write_atomically(out, document)
+    except OSError as error:
+        raise InvalidInput(UNWRITABLE, f"the report {out} cannot be written: {error.strerror or error}") from error
 
 
-def report(suite: str, model: str, verdicts: Sequence[Verdict], times: int) -> dict[str, Any]:
-    """A report as plain data: totals, and what came of each wish."""
+def _say(one: Verdict) -> None:
+    """A line for whoever waits."""
+    print_note(f"{'right' if one.right else 'wrong'}  {one.id}  {one.seconds:g} s{f'  {one.why}' if one.why else ''}")
+
+
+def report(suite: str, model: str, verdicts: Sequence[Verdict], times: int, wanted: int) -> dict[str, Any]:
+    """A report as plain data: totals, and what came of each wish; ``complete`` when all ``wanted`` were judged."""
     import attrs
 
     wishes: dict[str, list[Verdict]] = {}
@@ -120,10 +133,11 @@ def report(suite: str, model: str, verdicts: Sequence[Verdict], times: int) -> d
         "suite": suite,
         "model": model,
         "times": times,
+        "complete": len(verdicts) == times * wanted,
         "totals": {
             "wishes": len(wishes),
             "right": len(right),
-            "right_percent": round(100 * len(right) / len(wishes), 1),
+            "right_percent": round(100 * len(right) / len(wishes), 1) if wishes else None,
             "proposed": len(proposed),
             "bound": sum(one.bound for one in verdicts),
             "bound_percent": round(100 * sum(one.bound for one in proposed) / len(proposed), 1) if proposed else None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from osiris_core.cli.known import know_connections, say_unknown
 from osiris_core.cli.logs import folder_option
 from osiris_core.cli.output import json_option, print_json, print_note, print_text, redactor, reporting
 from osiris_core.cli.workspace import open_workspace
@@ -78,17 +79,9 @@ def bundle(
 def know_secrets(workspace: Workspace, *, models: bool) -> None:
     """Tell the redactor all secrets of the project, the keys of ``models`` among them."""
     from osiris_core.project.connections import load_connections
-    from osiris_core.project.known_secrets import register_secrets
 
     registry = workspace.registry()
-    missing = list(
-        register_secrets(
-            load_connections(workspace.project, registry),
-            environment=workspace.environment,
-            registry=registry,
-            redactor=redactor(),
-        )
-    )
+    know_connections(load_connections(workspace.project, registry), workspace.environment, registry)
     if models:
         from osiris_core.chat.providers import Providers
 
@@ -99,6 +92,4 @@ def know_secrets(workspace: Workspace, *, models: bool) -> None:
                     redactor().register(secret)
                 candidate.provider.close()
         except OsirisError as error:
-            missing.append(f"the keys of the models: {error.message}")
-    for each in missing:
-        print_note(f"note: not known, so found only by its shape: {each}")
+            say_unknown(f"the keys of the models: {error.message}")

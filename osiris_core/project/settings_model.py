@@ -127,6 +127,17 @@ class ConnectionSettings:
 
 
 @config
+class PriceSettings:
+    """What a model costs, in US dollars for a million tokens."""
+
+    input: float = field(doc="For what it reads.", minimum=0)
+    output: float = field(doc="For what it writes, thinking included.", minimum=0)
+    cached: float | None = field(
+        default=None, doc="For what it reads and the service had kept. Unset: as `input`.", minimum=0
+    )
+
+
+@config
 class LLMSettings:
     """Which model takes part in a conversation."""
 
@@ -147,8 +158,17 @@ class LLMSettings:
         doc="What each provider takes, by its name: the address of a server, the variable that holds the key.",
         examples=({"openai_compatible": {"base_url": "http://127.0.0.1:11434/v1", "model": "qwen2.5-coder"}},),
     )
+    prices: Mapping[str, PriceSettings] = field(
+        factory=dict,
+        doc="What a model costs, by `provider:model`: US dollars for a million tokens of `input` and `output`, and of "
+        "`cached` input where that is cheaper. It goes before the price that a plugin knows.",
+        examples=({"openai:gpt-6-luna": {"input": 1.0, "output": 4.0, "cached": 0.1}},),
+    )
     max_cost: float | None = field(
-        default=None, exclusive_minimum=0, doc="US dollars that a conversation may cost. Unset: no limit."
+        default=None,
+        exclusive_minimum=0,
+        doc="US dollars after which a conversation asks no model any more. Only models whose price is known (`prices`) "
+        "are asked then. Unset: no limit.",
     )
     timeout: float = field(
         default=300.0, exclusive_minimum=0, doc="Seconds that a reply of a model may take from its first word."

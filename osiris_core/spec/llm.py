@@ -25,11 +25,17 @@ class Message:
 
 @attrs.frozen(kw_only=True)
 class Timeouts:
-    """Seconds that a call may take: to connect, until the first byte, between two pieces."""
+    """Seconds that a call may take: to connect, until the first word, between two pieces of text, and ``total`` from
+    the first word to the end.
+
+    A model that thinks sends marks before its first word, each of which may take the time for the first; but all that
+    comes before it takes no longer than the longer of ``first`` and ``total``.
+    """
 
     connect: float = 5.0
     first: float = 60.0
     between: float = 60.0
+    total: float = 300.0
 
 
 @attrs.frozen(kw_only=True)
@@ -85,13 +91,16 @@ class Done:
     """The reply is whole: the terminal marker of the provider's protocol has come.
 
     ``stop`` is why it ended: of itself, at ``max_output_tokens``, or because the model refused. ``model`` is the one
-    that answered, in the provider's words; ``request_id`` the provider's number of the call, for its support.
+    that answered, in the provider's words; ``request_id`` the provider's number of the call, for its support. ``limit``
+    is the number of tokens at which a reply was cut off, where that is less than the request's: asking for more is in
+    vain.
     """
 
     stop: Literal["end", "max_tokens", "refusal"]
     usage: Usage = attrs.field(factory=Usage)
     model: str | None = None
     request_id: str | None = None
+    limit: int | None = None
 
 
 Event = Text | Notice | Done

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 
 import pytest
 
-from tests.chat.conftest import impossible, intent, plan, shop  # noqa: F401 - a fixture
+from tests.chat.conftest import PASSWORD, impossible, intent, plan, shop  # noqa: F401 - a fixture
+from tests.commands import COMMAND
 from tests.commands import osiris as command
-from tests.servers.models import Status
+from tests.servers.models import Reply, Status
 
 pytestmark = pytest.mark.matrix  # what is typed and sent is the same on every Python
 
@@ -24,8 +26,8 @@ def osiris(shop):  # noqa: F811 - the fixture
         f"      base_url: {shop.server.openai}\n      model: test-model\n"
     )
 
-    def run(*args, text=""):
-        return command(*args, cwd=shop.path, text=text, env={**os.environ, "NO_COLOR": "1"})
+    def run(*args, text="", **variables):
+        return command(*args, cwd=shop.path, text=text, env={**os.environ, "NO_COLOR": "1", **variables})
 
     run.shop = shop
     return run
@@ -56,6 +58,94 @@ def test_it_runs_with_a_yes_only(osiris):
     assert (osiris.shop.path / "output" / "result.csv").read_text() == "city,n\nOslo,2\nRome,1\n"
 
 
+def test_a_limit_of_cost_with_a_price_of_ones_own(osiris):
+    settings = osiris.shop.path / "osiris.yaml"
+    wish = ("chat", "customers by city", "--non-interactive", "--json", "--max-cost", "0.0001")
+    done = osiris(*wish)
+    assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (2, "OSR-CHAT-017")
+    assert osiris.shop.server.calls == []
+    prices = "  prices:\n    openai_compatible:test-model: {input: 1, output: 4, cached: 0.5}\n"
+    settings.write_text(settings.read_text() + prices)
+    osiris.shop.server.say(intent())
+    done = osiris(*wish)
+    assert json.loads(done.stdout)["error"]["code"] == "OSR-CHAT-011"
+    assert len(osiris.shop.server.calls) == 1
+    osiris.shop.server.say(intent(), plan())
+    done = osiris(*wish[:-1], "1")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["usage"]["cost_usd"] == pytest.approx(2 * (80 * 1 + 20 * 0.5 + 30 * 4) / 1e6)
+
+
+def test_a_fallback_that_cannot_be_used_is_a_note(osiris):
+    settings = osiris.shop.path / "osiris.yaml"
+    settings.write_text(settings.read_text() + "  fallback: [local, replay]\n")
+    osiris.shop.server.say(intent(), plan())
+    wish = ("chat", "customers by city", "--non-interactive")
+    done = osiris(*wish, XDG_CACHE_HOME=str(osiris.shop.path / "empty"))
+    assert done.returncode == 0, done.stderr
+    assert "replay:model could not be asked" in done.stderr
+    osiris.shop.server.on(".", Status(401, "no"))
+    done = osiris(*wish, XDG_CACHE_HOME=str(osiris.shop.path / "empty"))
+    assert done.returncode == 5
+    assert "local:model does not answer (there is no model in " in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--yes"], "--yes needs --run"),
+        (["--non-interactive", "--yes"], "--yes needs --run"),
+        (["--non-interactive", "--echo"], "--echo"),
+        (["--json"], "--json needs"),
+        (["--sql", "SELECT 1"], "--sql needs"),
+        (["--sql", "SELECT 1", "--non-interactive", "--model", "m"], "--sql asks no model"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(osiris, options, said):
+    done = osiris("chat", "customers by city", *options)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert osiris.shop.server.calls == []
+
+
+def test_a_pipeline_of_a_query(osiris):
+    """No model is asked, and none has to be there."""
+    folder = osiris.shop.path
+    (folder / "osiris.yaml").write_text("{}\n")
+    query = "SELECT city, count(*) AS n FROM customers GROUP BY city ORDER BY city"
+    done = osiris("chat", "--sql", query, "--non-interactive", "--json")
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout)
+    assert (made["state"], made["usage"]["calls"], made["run"]) == ("APPROVAL", 0, None)
+    assert made["pipeline"]["file"] == "output/result.yaml"
+    assert not (folder / "output" / "result.csv").exists()
+    assert osiris("run", "output/result.yaml").returncode == 0
+    assert (folder / "output" / "result.csv").read_text() == "city,n\nOslo,2\nRome,1\n"
+    wish = "as Parquet, to output/cities.parquet"
+    done = osiris("chat", wish, "--sql", query, "--non-interactive", "--run", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert (folder / "output" / "cities.parquet").exists()
+    assert osiris.shop.server.calls == []
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("SELECT * FROM custmers", "custmers"),
+        ("SELECT nothing FROM customers", "nothing"),
+        ("DROP TABLE customers", "DROP is not run"),
+        ("SELECT 1; SELECT 2", "2 statements"),
+        ("SELECT '${DB_PASSWORD}' AS x FROM customers", "refers to nothing"),
+        ("", "there is no query"),
+    ],
+)
+def test_a_query_that_becomes_no_pipeline(osiris, query, said):
+    done = osiris("chat", "--sql", query, "--non-interactive")
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert not (osiris.shop.path / "output").exists()
+
+
 def test_a_question_nobody_can_answer(osiris):
     osiris.shop.server.say(intent(question="Which year?"))
     done = osiris("chat", "customers", "--non-interactive")
@@ -77,6 +167,22 @@ def test_a_model_that_does_not_answer(osiris):
     assert done.returncode == 5
     assert "OSR-LLM-003" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_secret_of_a_connection_is_known_before_the_first_call(osiris):
+    """Also of a connection that is never opened; one that cannot be had is noted."""
+    (osiris.shop.path / "osiris_connections.yaml").write_text(
+        "connections:\n  filesystem:\n    data: {root: data, writable: false}\n  mysql:\n"
+        '    shop: {host: 127.0.0.1, database: shop, user: ann, password: "${DB_PASSWORD}"}\n'
+        '    old: {host: 127.0.0.1, database: shop, user: ann, password: "${nowhere:OLD_PASSWORD}"}\n'
+    )
+    osiris.shop.server.say(intent(), plan())
+    done = osiris("chat", f"customers of {PASSWORD}", "--non-interactive")
+    assert "OSR-CHAT-010" in done.stderr
+    assert PASSWORD not in done.stdout + done.stderr
+    assert osiris.shop.server.calls == []
+    assert "not known" in done.stderr
+    assert "OLD_PASSWORD" in done.stderr
 
 
 def test_lines_from_a_pipe(osiris):
@@ -186,6 +292,8 @@ def test_an_evaluation(osiris):
     report = json.loads(done.stdout)
     assert {one["id"]: one["right"] for one in report["wishes"]} == {"by-city": True, "wrong": False, "no": True}
     assert report["totals"]["right"] == 2
+    assert report["complete"] is True
+    assert json.loads((folder / "r.json").read_text())["wishes"] == report["wishes"]
     assert report["totals"]["questions_after_discovery"] == 0
     osiris.shop.server.say(intent(), plan("SELECT name FROM customers"))
     done = osiris("eval", "suite.yaml", "--only", "wrong", "--compare", "r.json", "--json")
@@ -193,6 +301,43 @@ def test_an_evaluation(osiris):
     osiris.shop.server.say(intent(), plan())
     assert osiris("eval", "suite.yaml", "--only", "wrong", "--at-least", "50").returncode == 1
     assert osiris("eval", "suite.yaml", "--only", "nothing").returncode == 2
+
+
+SUITE = (
+    "name: shop\ntables: {customers: data/customers.parquet}\nintents:\n"
+    "  - {id: no, utterance: drop it, expect: refused}\n"
+    "  - {id: names, utterance: names, expect: approved, gold: [{sql: SELECT name FROM customers}]}\n"
+)
+
+
+def test_ctrl_c_ends_an_evaluation_and_leaves_what_was_judged(osiris):
+    folder, server = osiris.shop.path, osiris.shop.server
+    (folder / "suite.yaml").write_text(SUITE)
+    server.say(intent(), impossible(), Reply(fault="mute"))
+    arguments = [*COMMAND, "eval", "suite.yaml", "--out", "r.json"]
+    with subprocess.Popen(arguments, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert all(server.came.acquire(timeout=60) for _ in range(3))
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=60)
+    assert running.returncode == 130, said
+    assert "right  no" in said
+    report = json.loads((folder / "r.json").read_text())
+    assert (report["complete"], [one["id"] for one in report["wishes"]]) == (False, ["no"])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "arguments", "code"),
+    [
+        ("SELECT name", "SELECT nmae", ["--out", "r.json"], "OSR-EVL-006"),
+        ("", "", ["--out", "nowhere/r.json"], "OSR-EVL-007"),
+    ],
+)
+def test_an_evaluation_that_cannot_end_does_not_begin(osiris, old, new, arguments, code):
+    (osiris.shop.path / "suite.yaml").write_text(SUITE.replace(old, new) if old else SUITE)
+    done = osiris("eval", "suite.yaml", *arguments)
+    assert done.returncode == 2
+    assert code in done.stderr
+    assert osiris.shop.server.calls == []
 
 
 def test_the_prompt_is_reached_without_any_sdk():

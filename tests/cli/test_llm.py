@@ -127,6 +127,17 @@ def test_a_choice_that_cannot_be_made_says_why(project, settings, arguments, cod
     assert failed["error"]["hint"]
 
 
+@pytest.mark.parametrize("fallback", ["opnai", "local", "openai"])
+def test_a_fallback_that_cannot_be_used_is_a_failed_check(project, server, tmp_path, fallback):
+    server.on(r".", {"ready": True})
+    settings = compatible(server) | {"provider": "openai_compatible", "fallback": ["replay", fallback]}
+    settings["providers"]["openai"] = {"model": 1}
+    env = {"XDG_CACHE_HOME": str(tmp_path / "empty")}
+    found = document(project(settings, "doctor", "--json", env=env), code=5)["models"]
+    assert [one["ok"] for one in found] == [True, False, False]
+    assert "OSR-LLM-023" in str(found[1])
+
+
 def test_an_unknown_provider(project):
     failed = document(project({}, "doctor", "--provider", "opnai", "--json"), code=2)
     assert "opnai" in failed["error"]["message"]

@@ -23,6 +23,7 @@ import threading
 from collections import deque
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal, NamedTuple, Self
+from urllib.parse import urlsplit
 
 import attrs
 
@@ -32,6 +33,7 @@ Fault = Literal[
     "silent",  # headers come, and nothing after them
     "mute",  # not even headers come
     "stall",  # stops in the middle of the text, the connection open
+    "hollow",  # after the text, pieces without any, for ever
     "garbage",  # an event that is no JSON
     "error",  # an error of the protocol's in the middle of the text
     "page",  # a web page of another program's
@@ -52,7 +54,9 @@ class Reply:
     fault: Fault | None = attrs.field(default=None, kw_only=True)
 
     def parts(self) -> list[str]:
-        """The text in pieces, none of them empty."""
+        """The text in pieces, none of them empty but the last one of what goes on without a word."""
+        if self.fault == "hollow":
+            return [self.text, ""] if self.text else [""]
         whole = self.text if isinstance(self.text, str) else json.dumps(self.text)
         size = max(1, -(-len(whole) // self.pieces))
         return [whole[at : at + size] for at in range(0, len(whole), size)]
@@ -144,6 +148,8 @@ class ModelServer:
         self._rules: list[tuple[re.Pattern[str], deque[Reply | Status]]] = []
         self._lock = threading.Lock()
         self._released = threading.Event()
+        self.came = threading.Semaphore(0)
+        """Released once for each request to a model."""
         self.gone = threading.Semaphore(0)
         """Released once for each reply whose reader went away before its end."""
         self._http = _Http(("127.0.0.1", 0), type("Handler", (_Handler,), {"server_of_models": self}))
@@ -194,9 +200,9 @@ class ModelServer:
         """End whatever stalls."""
         self._released.set()
 
-    def wait_for_release(self) -> None:
-        """Stall."""
-        self._released.wait(60)
+    def wait_for_release(self, seconds: float = 60) -> bool:
+        """Stall; whether it was released."""
+        return self._released.wait(seconds)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -252,6 +258,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         call = Call(protocol, self.path, self._headers(), body)
         server.calls.append(call)
+        server.came.release()
         answer = self._key_problem(protocol) or _body_problem(server, call) or server.next_reply(call)
         if isinstance(answer, Status):
             self._refuse(protocol, answer)
@@ -267,7 +274,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._stream(call, answer)
 
     def _protocol(self) -> str | None:
-        path = self.path.split("?")[0]
+        path = urlsplit(self.path).path  # a proxy is asked with the whole address
         if path.startswith("/gemini/") and path.endswith(":streamGenerateContent") and "alt=sse" in self.path:
             return "gemini"
         return {"/v1/chat/completions": "chat", "/v1/responses": "responses", "/v1/messages": "messages"}.get(path)
@@ -334,6 +341,8 @@ class _Handler(BaseHTTPRequestHandler):
                 if number == 1 and reply.fault in ("cut", "stall", "garbage", "error"):
                     self._fail(call.protocol, reply.fault)
                     return
+                self._event(event)
+            while reply.fault == "hollow" and not server.wait_for_release(0.01):
                 self._event(event)
             if reply.fault != "truncated":
                 for event in closing:

@@ -21,8 +21,9 @@ from osiris_core.chat.evaluation.suite import table_files
 from osiris_core.chat.session import ChatSession, World
 from osiris_core.chat.states import State
 from osiris_core.chat.trying import try_out
-from osiris_core.errors import OsirisError
+from osiris_core.errors import Cancelled, InvalidInput, OsirisError
 from osiris_core.model.yaml_write import dump
+from osiris_core.plugins.containment import contained
 from osiris_core.project.connections import load_connections
 from osiris_core.project.environment import load_environment
 from osiris_core.project.paths import find_project
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from osiris_core.plugins.registry import Registry
     from osiris_core.redaction import Redactor
 
+NO_QUERY: Final = "OSR-EVL-006"
 DATABASE: Final = "main.duckdb"
 _TABLES: Final = "osiris_core.builtin.duckdb.results"
 _MOST_ROWS: Final = 1_000_000
@@ -88,12 +90,17 @@ class Evaluator:
     redactor: Redactor
 
     def run(self, intents: tuple[Intent, ...]) -> Iterator[Verdict]:
-        """A verdict for each of ``intents``, in their order."""
+        """A verdict for each of ``intents``, in their order.
+
+        What the suite itself has queries for is computed before the first wish is said: a mistake in the last of them
+        would otherwise be found when all calls are paid. What stops a wish (Cancelled) stops them all.
+        """
+        answers = {intent.id: self._answers(intent) for intent in intents}
         for intent in intents:
             with tempfile.TemporaryDirectory(prefix="osiris-eval-") as folder:
-                yield self._one(intent, Path(folder))
+                yield self._one(intent, answers[intent.id], Path(folder))
 
-    def _one(self, intent: Intent, folder: Path) -> Verdict:
+    def _one(self, intent: Intent, answers: tuple[Table, ...], folder: Path) -> Verdict:
         world = self._world(folder)
         self._before(intent, folder)
         front = _Front()
@@ -103,7 +110,7 @@ class Evaluator:
             problem = _talk(session, intent.utterance)
             seconds = round(time.monotonic() - began, 2)
             bound = session.state is State.APPROVAL
-            why = self._judged(intent, session, world, problem, front.said)
+            why = self._judged(intent, answers, session, world, problem, front.said)
         finally:
             session.close()
         spent = session.caller.spent
@@ -124,7 +131,15 @@ class Evaluator:
             oml=None if session.draft is None else session.draft.oml,
         )
 
-    def _judged(self, intent: Intent, session: ChatSession, world: World, problem: str | None, said: str) -> str | None:
+    def _judged(
+        self,
+        intent: Intent,
+        answers: tuple[Table, ...],
+        session: ChatSession,
+        world: World,
+        problem: str | None,
+        said: str,
+    ) -> str | None:
         """What is not as wanted, or None; ``said`` is what the person was told last."""
         if intent.expect == "refused":
             if session.state is State.APPROVAL:
@@ -134,13 +149,15 @@ class Evaluator:
             return problem or f"it ended in {session.state}: {said}"
         try:
             found = self._rows(intent, session, world)
+        except Cancelled:
+            raise
         except OsirisError as error:
             return f"the pipeline does not run: {error.message}"
         if isinstance(found, str):
             return found
         differences = [
-            difference(found, self._gold(gold.sql), ordered=gold.ordered, extra_columns=gold.extra_columns)
-            for gold in intent.gold
+            difference(found, answer, ordered=gold.ordered, extra_columns=gold.extra_columns)
+            for gold, answer in zip(intent.gold, answers, strict=True)
         ]
         return None if None in differences else differences[0]
 
@@ -166,9 +183,19 @@ class Evaluator:
         columns, rows, _ = read(world.loaded.project.root / DATABASE, str(write.config["table"]), _MOST_ROWS)
         return Table(tuple(name for name, _ in columns), rows)
 
-    def _gold(self, sql: str) -> Table:
-        columns, rows = self.registry.load(f"{_TABLES}:query_files")(table_files(self.suite, self.path), sql)
-        return Table(columns, rows)
+    def _answers(self, intent: Intent) -> tuple[Table, ...]:
+        """What each gold gives; InvalidInput where one, or what is to be there before, is no query."""
+        if intent.destination is not None and intent.destination.before is not None:
+            self._queried(intent, "before", intent.destination.before)
+        return tuple(self._queried(intent, "gold", gold.sql) for gold in intent.gold)
+
+    def _queried(self, intent: Intent, name: str, sql: str) -> Table:
+        query = self.registry.load(f"{_TABLES}:query_files")
+        outcome = contained(lambda: query(table_files(self.suite, self.path), sql))
+        if outcome.failure is not None:
+            message = f"the '{name}' of '{intent.id}' is no query over the suite's tables: {outcome.failure.message}"
+            raise InvalidInput(NO_QUERY, message)
+        return Table(*outcome.get())
 
     def _before(self, intent: Intent, folder: Path) -> None:
         """Put what is to be there before the run where it belongs."""
@@ -203,6 +230,8 @@ def _talk(session: ChatSession, utterance: str) -> str | None:
         for _ in range(_ANSWERS):
             if session.state is State.CLARIFY:
                 session.say(_ANSWER)
+    except Cancelled:
+        raise
     except OsirisError as error:
         return error.message
     return None

@@ -384,3 +384,11 @@ def test_health_without_a_key(make, server):
     assert [held for _, held, _ in checks] == [True, False, None, None, None]
     assert "MY_KEY" in checks[1][2]
     assert server.calls == []
+
+
+def test_a_reply_cut_off_at_the_limit_of_the_config_says_so(make, server):
+    server.on(".", Reply("long", stop="max_tokens"))
+    provider = make("openai_compatible", base_url=server.openai, max_output_tokens=64)
+    assert hear(provider, request(max_output_tokens=100)).done.limit == 64
+    assert hear(provider, request(max_output_tokens=64)).done.limit is None
+    assert [call.body["max_tokens"] for call in server.calls] == [64, 64]

@@ -132,9 +132,11 @@ def test_it_does_not_outlive_who_started_it(gguf):
 
 def test_without_a_path_it_is_the_model_in_the_cache(make, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    with pytest.raises(llm.LLMError, match="there is no model in ") as raised:
-        make("local")
-    assert "llm.providers.local.path" in raised.value.hint
+    made = make("local")
+    error, _ = fails(made, request(), "OSR-LLM-018", retriable=False)
+    assert "there is no model in " in error.message
+    assert "llm.providers.local.path" in error.hint
+    assert made.health(made.default_model()).ok is False
     folder = tmp_path / "osiris" / "models"
     folder.mkdir(parents=True)
     write(folder / "small.gguf")
@@ -142,8 +144,8 @@ def test_without_a_path_it_is_the_model_in_the_cache(make, tmp_path, monkeypatch
     assert made.default_model() == "small"
     assert hear(made, request(schema=FORM)).done.model == "small"
     write(folder / "other.gguf")
-    with pytest.raises(llm.LLMError, match=r"several models, other\.gguf, small\.gguf,"):
-        make("local")
+    error, _ = fails(make("local"), request(), "OSR-LLM-018", retriable=False)
+    assert "several models, other.gguf, small.gguf," in error.message
 
 
 def test_the_script_puts_its_model_where_the_provider_looks(monkeypatch, tmp_path):

@@ -8,7 +8,8 @@ from contextlib import closing
 import pytest
 
 from osiris_core.spec import llm
-from tests.servers.models import Reply, Status
+from osiris_llm.route import Route
+from tests.servers.models import ModelServer, Reply, Status
 
 from .conftest import KEY, LIMITS, SCHEMA, fails, hear, request
 
@@ -137,6 +138,57 @@ def test_the_environment_of_the_process_decides_nothing(provider, server, monkey
     assert hear(provider, request()).text == "Hi"
     (call,) = server.calls
     assert "other" not in str(call)
+
+
+@pytest.fixture
+def proxy(monkeypatch):
+    """What the environment names as the proxy for everything."""
+    for variable in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(variable, raising=False)
+        monkeypatch.delenv(variable.upper(), raising=False)
+    with ModelServer() as one:
+        for variable in ("http_proxy", "https_proxy", "all_proxy"):
+            monkeypatch.setenv(variable, one.url)
+        yield one
+
+
+def test_no_proxy_gets_what_stays_on_this_machine(provider, server, proxy):
+    server.say("Hi")
+    proxy.say("I read along")
+    assert hear(provider, request()).text == "Hi"
+    assert provider.models() == ("test-model",)
+    assert proxy.calls == []
+
+
+def test_another_machine_is_reached_by_the_proxy_of_the_environment(make, name, proxy):
+    proxy.say("Hi")
+    far = {"openai": "http://models.invalid/v1", "gemini": "http://models.invalid/gemini"}
+    address = far.get(name, "http://models.invalid")
+    variable = SERVICES[name][0]
+    fails(make(name, {variable: KEY}, base_url=address), request(), "OSR-LLM-017", retriable=False)
+    assert proxy.calls == []
+    provider = make(name, {variable: KEY}, base_url=address, allow_insecure=True)
+    assert hear(provider, request()).text == "Hi"
+    assert proxy.calls[0].path.startswith("http://models.invalid/")
+
+
+@pytest.mark.parametrize(
+    ("address", "near", "private"),
+    [
+        ("http://127.8.0.1:1", True, True),
+        ("http://LOCALHOST.:1", True, True),
+        ("http://[::1]:1", True, True),
+        ("http://10.1.2.3", True, False),
+        ("https://192.168.1.2", True, True),
+        ("http://[fd00::1]", True, False),
+        ("http://93.184.216.34", False, False),
+        ("https://api.example", False, True),
+        ("http://localhost.example", False, False),
+    ],
+)
+def test_where_an_address_is(address, near, private):
+    route = Route(provider="x", base_url=address, key_names=(), allow_insecure=False, variables={})
+    assert (route.is_near, route.is_private) == (near, private)
 
 
 def test_a_missing_key_is_named_before_anything_is_sent(make, server, name, monkeypatch):
@@ -355,3 +407,19 @@ def test_gemini_speaks_the_version_that_is_configured(make, server):
         provider = make("gemini", {"GOOGLE_API_KEY": KEY}, base_url=server.gemini, api_version=version)
         hear(provider, request())
         assert f"/{version}/models/test-model:stream" in server.calls[-1].path
+
+
+@pytest.mark.parametrize(
+    ("text", "timeouts"),
+    [
+        ("", {"first": 0.2, "total": 0.2}),
+        ("Well", {"between": 0.2}),
+        ("Well", {"total": 0.2}),
+    ],
+    ids=["before the first word", "between two", "all together"],
+)
+def test_pieces_without_text_keep_no_call_alive(provider, server, text, timeouts):
+    server.say(Reply(text, fault="hollow"))
+    _, heard = fails(provider, request(timeouts=llm.Timeouts(**timeouts)), "OSR-LLM-012", retriable=True)
+    assert "".join(event.text for event in heard) == text
+    assert server.gone.acquire(timeout=20)

@@ -48,7 +48,6 @@ class CompatibleProvider:
     def stream(self, request: llm.Request) -> Iterator[llm.Event]:
         """The reply, in the best dialect that the server takes."""
         require("openai", "openai")
-        tokens = min(request.max_output_tokens, self._config.max_output_tokens or request.max_output_tokens)
         known = f"chat dialect of {self._config.base_url} {request.model}"
         any_mode = self._config.json_mode == "auto"
         dialect = chat.Dialect.remembered(self._memory.get(known))
@@ -59,8 +58,9 @@ class CompatibleProvider:
             try:
                 for event in exchanged(
                     self._route,
-                    request.timeouts,
-                    lambda exchange, dialect=dialect: chat.events(exchange, request, dialect, tokens),  # type: ignore[misc]
+                    request,
+                    self._config.max_output_tokens,
+                    lambda exchange, tokens, dialect=dialect: chat.events(exchange, request, dialect, tokens),  # type: ignore[misc]
                 ):
                     said = True
                     yield event

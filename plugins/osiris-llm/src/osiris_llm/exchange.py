@@ -2,7 +2,7 @@
 
 The SDKs let a read time out by one number only, end a cut stream without a word and let exceptions of the HTTP client
 through. Around each call stands therefore: a client that is closed with it, sends the one key that belongs to it and
-follows nowhere; a watch that ends the connection when no piece comes in time; and a reader that passes on events until
+follows nowhere; a watch that ends the connection when no text comes in time; and a reader that passes on events until
 ``Done``.
 """
 
@@ -13,6 +13,8 @@ import socket
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+
+import attrs
 
 from osiris_core.api import llm
 from osiris_llm.failure import broke_off, failure, is_loading, said_by, unusable
@@ -40,10 +42,12 @@ class Exchange:
     def __init__(self, route: Route, timeouts: llm.Timeouts) -> None:
         self.route = route
         self.expired = False
-        self.begun = False
         self._key = route.key()
         self._timeouts = timeouts
         self._socket: Any = None
+        self._begun = False
+        self._waited = 0.0
+        self._left = max(timeouts.first, timeouts.total)
         self._deadline: float | None = None
         self._ended = False
         self._changed = threading.Condition()
@@ -61,25 +65,39 @@ class Exchange:
             import httpx2
 
             self._client = httpx2.Client(
+                # Made here, because without the environment's proxies it would not see SSL_CERT_FILE either.
+                verify=httpx2.create_ssl_context(),
+                trust_env=not self.route.is_near,
                 event_hooks={"request": [self._sending], "response": [self._answering]},
                 follow_redirects=False,
             )
         return self._client
 
     def pieces(self, stream: Iterable[T]) -> Iterator[T]:
-        """What ``stream`` yields, each piece in its time: until text has come, the time for the first one, because a
-        model that thinks before it answers sends marks and pings meanwhile.
+        """What ``stream`` yields, as long as it is in time (:class:`~osiris_core.spec.llm.Timeouts`). Only the waiting
+        counts: a slow reader is not a slow server.
         """
         iterator = iter(stream)
         while True:
-            self._expect(self._timeouts.between if self.begun else self._timeouts.first)
+            quiet = self._timeouts.between - self._waited if self._begun else self._timeouts.first
+            began = time.monotonic()
+            self._expect(began + min(quiet, self._left))
             try:
                 piece = next(iterator)
             except StopIteration:
                 return
             finally:
                 self._expect(None)
+            waited = time.monotonic() - began
+            self._waited += waited
+            self._left -= waited
             yield piece
+
+    def heard(self) -> None:
+        """A piece of text has come: what is no text gives the next one no more time."""
+        self._waited = 0.0
+        if not self._begun:
+            self._begun, self._left = True, self._timeouts.total
 
     def __enter__(self) -> Self:
         return self
@@ -110,12 +128,12 @@ class Exchange:
         longest = max(self._timeouts.first, self._timeouts.between)
         response.request.extensions["timeout"]["read"] = longest * 2
         if self._socket is not None:
-            self._expect(self._timeouts.first)
+            self._expect(time.monotonic() + self._timeouts.first)
             threading.Thread(target=self._watch, name="osiris-llm-watch", daemon=True).start()
 
-    def _expect(self, seconds: float | None) -> None:
+    def _expect(self, deadline: float | None) -> None:
         with self._changed:
-            self._deadline = None if seconds is None else time.monotonic() + seconds
+            self._deadline = deadline
             self._changed.notify_all()
 
     def _watch(self) -> None:
@@ -132,22 +150,27 @@ class Exchange:
 
 
 def exchanged(
-    route: Route, timeouts: llm.Timeouts, speak: Callable[[Exchange], Iterator[llm.Event]]
+    route: Route, request: llm.Request, own_limit: int | None, speak: Callable[[Exchange, int], Iterator[llm.Event]]
 ) -> Iterator[llm.Event]:
-    """The events of a call that ``speak`` makes; ends with Done, or raises LLMError."""
-    with Exchange(route, timeouts) as exchange:
+    """The events of a call that ``speak`` makes, of as many tokens as ``request`` and the provider's config allow; ends
+    with Done, or raises LLMError.
+    """
+    tokens = min(request.max_output_tokens, own_limit or request.max_output_tokens)
+    with Exchange(route, request.timeouts) as exchange:
         heard = False
         try:
-            for event in speak(exchange):
+            for event in speak(exchange, tokens):
                 if isinstance(event, llm.Done):
                     if event.stop == "end" and not heard:
                         raise unusable(route, "the reply is empty")
-                    yield event
+                    clamped = event.stop == "max_tokens" and tokens < request.max_output_tokens
+                    yield attrs.evolve(event, limit=tokens) if clamped else event
                     return
                 if isinstance(event, llm.Text):
                     if not event.text:
                         continue
-                    heard = exchange.begun = True
+                    heard = True
+                    exchange.heard()
                 yield event
         except llm.LLMError:
             raise

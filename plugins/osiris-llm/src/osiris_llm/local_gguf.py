@@ -35,6 +35,7 @@ _EXTRA: Final = "local"
 _PACKAGES: Final = ("xllamacpp", "openai")
 _KEY: Final = "OSIRIS_LOCAL_MODEL"
 _MAGIC: Final = b"GGUF"
+_NO_NAME: Final = "model"
 
 
 @attrs.frozen
@@ -50,15 +51,17 @@ class LocalProvider:
 
     def __init__(self, config: LocalConfig, context: llm.ProviderContext) -> None:
         self._config = config
-        self._path = kept_model() if config.path is None else Path(config.path)
-        self._name = self._path.stem
+        self._found: Path | None = None if config.path is None else Path(config.path)
         self._variables = {_KEY: secrets.token_hex(16)}
         self._lock = threading.Lock()
         self._server: _Server | None = None
 
     def default_model(self) -> str:
-        """The file's name: there is one model."""
-        return self._name
+        """The file's name: there is one model. Where none is found, the first call or ``health`` says why."""
+        try:
+            return self._name
+        except llm.LLMError:
+            return _NO_NAME
 
     def price(self, model: str) -> llm.Price:
         """Nothing."""
@@ -74,11 +77,15 @@ class LocalProvider:
         if not self._runs():
             yield llm.Notice(f"loading the model {self._name}")
         route = self._route()
-        tokens = min(request.max_output_tokens, self._config.max_output_tokens or request.max_output_tokens)
         patience = max(self._config.patience, request.timeouts.first)
         timeouts = attrs.evolve(request.timeouts, first=patience)
-        mine = attrs.evolve(request, model=self._name)
-        yield from exchanged(route, timeouts, lambda exchange: chat.events(exchange, mine, chat.Dialect(), tokens))
+        mine = attrs.evolve(request, model=self._name, timeouts=timeouts)
+        yield from exchanged(
+            route,
+            mine,
+            self._config.max_output_tokens,
+            lambda exchange, tokens: chat.events(exchange, mine, chat.Dialect(), tokens),
+        )
 
     def models(self) -> tuple[str, ...]:
         """The one model; it is loaded for the answer."""
@@ -95,6 +102,16 @@ class LocalProvider:
             server, self._server = self._server, None
         if server is not None:
             _end(server.process)
+
+    @property
+    def _path(self) -> Path:
+        if self._found is None:
+            self._found = kept_model()
+        return self._found
+
+    @property
+    def _name(self) -> str:
+        return self._path.stem
 
     def _require(self) -> None:
         for name in _PACKAGES:

@@ -52,14 +52,25 @@ class Route:
     @property
     def is_private(self) -> bool:
         """Whether nobody on the way can read along: TLS, or this machine."""
-        parts = urlsplit(self.base_url)
-        host = parts.hostname or ""
-        if parts.scheme == "https" or host.casefold().rstrip(".") == "localhost":
-            return True
+        address = self._address
+        return urlsplit(self.base_url).scheme == "https" or (address is not None and address.is_loopback)
+
+    @property
+    def is_near(self) -> bool:
+        """Whether it is this machine, or by its number one of a private network. No proxy of the environment stands on
+        the way there: it would get in the clear what is thought not to leave.
+        """
+        address = self._address
+        return address is not None and (address.is_loopback or address.is_private)
+
+    @property
+    def _address(self) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+        """The host's number; None for a name that is not this machine's."""
+        host = (urlsplit(self.base_url).hostname or "").casefold().rstrip(".")
         try:
-            return ipaddress.ip_address(host).is_loopback
+            return ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
         except ValueError:
-            return False
+            return None
 
     def secrets(self) -> tuple[str, ...]:
         """Every key that the variables hold."""

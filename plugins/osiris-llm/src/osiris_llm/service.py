@@ -74,8 +74,12 @@ class Service:
     def stream(self, request: llm.Request) -> Iterator[llm.Event]:
         """The reply as it comes."""
         require(self.package, self.route.provider)
-        tokens = min(request.max_output_tokens, self.max_output_tokens or request.max_output_tokens)
-        yield from exchanged(self.route, request.timeouts, lambda exchange: self.speak(exchange, request, tokens))
+        yield from exchanged(
+            self.route,
+            request,
+            self.max_output_tokens,
+            lambda exchange, tokens: self.speak(exchange, request, tokens),
+        )
 
     def models(self) -> tuple[str, ...]:
         """What the service lists."""

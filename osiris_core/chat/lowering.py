@@ -36,6 +36,7 @@ NO_COLUMN: Final = "OSR-CHAT-007"
 PROCESSOR: Final = "duckdb.processor"
 _NO_NAME: Final = re.compile(r"[^a-z0-9]+")
 _DIALECT: Final = "duckdb"
+_PACKED: Final = (".gz", ".zst")
 
 
 @attrs.frozen(kw_only=True)
@@ -206,6 +207,11 @@ class _Lowering:
             return
         if not one.target.strip():
             self._find(BAD_PLAN, "the output has no target", ("outputs", at, "target"), "name a table or a path")
+        elif not _ends_in(one.target, destination.ending):
+            # So that rows take the place of rows at most: not of a pipeline, a script, a page.
+            message = f"'{one.target}' is no file of {destination.component.name}"
+            hint = f"let the path end in {destination.ending}"
+            self._find(BAD_PLAN, message, ("outputs", at, "target"), hint)
         yield {
             "id": _free(f"store_{step}", taken),
             "component": destination.component.name,
@@ -223,6 +229,12 @@ class _Lowering:
 
     def _find(self, code: str, message: str, path: tuple[str | int, ...] = (), hint: str | None = None) -> None:
         self._findings.append(Diagnostic(code=code, message=message, path=path, hint=hint))
+
+
+def _ends_in(target: str, ending: str) -> bool:
+    """Whether a path has the writer's own ending, compressed or not; any table's name does."""
+    endings = tuple(f"{ending}{packed}" for packed in ("", *_PACKED))
+    return not ending or target.strip().lower().endswith(endings)
 
 
 def _takes_all(tree: exp.Expr) -> bool:

@@ -140,17 +140,25 @@ def output(**changes):
         output(mode="delete_insert"),
         output(source="nothing"),
         output(target=""),
+        output(target="osiris_connections.yaml"),
+        output(target=".env"),
+        output(target=".osiris/stolen.csv"),
+        output(target="data/.stolen.csv"),
+        output(target="build/x.csv"),
+        output(destination="filesystem.jsonl_writer", target="logs/run_1/events.jsonl"),
         {**plan(), "steps": [{"id": "x", "component": "shell"}]},
         {**plan(), "version": 1, "connectors": []},
     ],
 )
 def test_an_output_goes_nowhere_else(shop, bad):
+    kept = {name: (shop.path / name).read_bytes() for name in ("osiris_connections.yaml", ".env")}
     shop.server.say(intent(), bad, bad)
     chat = shop.chat()
     with pytest.raises(OsirisError):
         chat.say("customers")
     assert chat.state is State.ERROR
     assert not (shop.path.parent / "outside.csv").exists()
+    assert {name: (shop.path / name).read_bytes() for name in kept} == kept
 
 
 def test_a_reply_cannot_choose_a_connection_that_is_not_there(shop):

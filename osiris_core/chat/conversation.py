@@ -16,6 +16,7 @@ from osiris_core.chat.draft import Draft
 from osiris_core.chat.forms import UNSAID, Intent, Plan, Query, read_form, schema_of
 from osiris_core.chat.guiding import Guide, question
 from osiris_core.chat.lowering import lower
+from osiris_core.chat.memory import REMEMBERED, Memory
 from osiris_core.chat.sketching import sketch
 from osiris_core.chat.states import WAITING, Signal, State, following
 from osiris_core.diagnostics import Diagnostic
@@ -44,8 +45,6 @@ _QUESTIONS: Final = 2
 """How often the model may ask before it has to go on with what it knows."""
 _LONGEST_QUERY: Final = 400
 """Tokens of a small model's reply: one that goes on for longer repeats itself, and would for minutes."""
-_REMEMBERED: Final = 6
-"""How many of the person's last sentences a call is told."""
 
 
 class Front(Protocol):
@@ -62,23 +61,6 @@ class Front(Protocol):
     def moved(self, before: State, signal: Signal, after: State) -> None:
         """The conversation went from one state to the next."""
         ...
-
-
-@attrs.define(kw_only=True)
-class Memory:
-    """What a conversation consists of, as plain values: all that is kept to resume it."""
-
-    state: State = State.INIT
-    said: list[str] = attrs.field(factory=list)
-    goal: str = ""
-    connections: tuple[str, ...] = ()
-    destination: str = UNSAID
-    questions: int = 0
-    draft: Draft | None = None
-    previous: Draft | None = None
-    problem: str | None = None
-    files: dict[str, str] = attrs.field(factory=dict)
-    """The files that this conversation wrote in the project, with the SHA-256 of what it wrote last."""
 
 
 @attrs.frozen(kw_only=True)
@@ -138,11 +120,8 @@ class Conversation:
 
     def say(self, text: str) -> None:
         """The person said ``text``; works until it is their turn again."""
-        self.memory.said.append(text)
+        self.memory.hear(text)
         self._base = self.memory.draft
-        if self.memory.state is not State.CLARIFY:
-            self.memory.goal = ""
-            self.memory.questions = 0
         self._go(Signal.SAID)
 
     def edit(self, oml: str) -> None:
@@ -223,7 +202,7 @@ class Conversation:
             self.memory.goal, self.memory.connections = self._wish(), known
             return Signal.UNDERSTOOD
         labels = [one.label for one in self._helpers.destinations]
-        intent, findings = read_form(Intent, self._call(*self._intent_call(known, self.memory.said)))
+        intent, findings = read_form(Intent, self._call(*self._intent_call(known, self.memory)))
         if intent is None:
             # Without it the wish itself is the goal: discovery and the plan make of it what they can.
             self._front.progress(f"the model's understanding cannot be read ({findings[0].message}); going on without")
@@ -232,9 +211,9 @@ class Conversation:
         if intent.kind == "other":
             self._front.say(intent.answer.strip() or "I build data pipelines: tell me which data you want, and where.")
             return Signal.DECLINED
-        if intent.question.strip() and self.memory.questions < _QUESTIONS:
-            self.memory.questions += 1
-            self._front.say(intent.question.strip())
+        if (asked := intent.question.strip()) and len(self.memory.asked) < _QUESTIONS:
+            self.memory.ask(asked)
+            self._front.say(asked)
             return Signal.UNCLEAR
         chosen = tuple(ref for ref in intent.connections if ref in known)
         self.memory.goal = intent.goal.strip() or self._wish()
@@ -307,8 +286,8 @@ class Conversation:
 
     def _validate(self) -> Signal:
         if self._plan is not None:
-            # What changes a draft is said in half a sentence; what came of both is understood whole.
-            wish = self._wish() if self._base is None else self.memory.goal
+            # What changes a draft, or answers, is said in half a sentence; what came of both is understood whole.
+            wish = self.memory.goal if self._base is not None or self.memory.asked else self._wish()
             lowered = lower(self._plan, self._known(), self._helpers.destinations, wish=wish)
             if lowered.oml is None:
                 return self._invalid(lowered.findings)
@@ -390,13 +369,13 @@ class Conversation:
         None when that depends on what discovery will find: the first call is for a plan, and no table is known yet.
         """
         known = self._helpers.looker.readable()
-        if not self._helpers.fast and not self._helpers.guided:
-            return self._intent_call(known, [*self.memory.said, sentence])
-        if self._sources is None or self._sources.others or self.memory.connections != known:
-            return None
         # What saying it would change, and nothing else: the call is made by the code that makes the genuine one.
         kept, base, memory = self.memory, self._base, attrs.evolve(self.memory)
-        memory.said = [*kept.said, sentence]
+        memory.hear(sentence)
+        if not self._helpers.fast and not self._helpers.guided:
+            return self._intent_call(known, memory)
+        if self._sources is None or self._sources.others or self.memory.connections != known:
+            return None
         memory.goal = sentence
         try:
             self.memory, self._base = memory, kept.draft
@@ -408,16 +387,13 @@ class Conversation:
         """Ask for plans in the small form from now on, or no longer."""
         self._helpers = attrs.evolve(self._helpers, guided=guided)
 
-    def _intent_call(
-        self, known: Sequence[str], said: Sequence[str]
-    ) -> tuple[str, Sequence[Message], Mapping[str, Any]]:
+    def _intent_call(self, known: Sequence[str], memory: Memory) -> tuple[str, Sequence[Message], Mapping[str, Any]]:
         labels = [one.label for one in self._helpers.destinations]
         enums = {"kind": ("pipeline", "other"), "connections": known, "destination": (UNSAID, *labels)}
         prompt = self._helpers.templates["intent"].render(
             {"connections": "\n".join(known), "destinations": destinations_text(self._helpers.destinations)}
         )
-        dialogue = Message(role="user", text="\n".join(said[-_REMEMBERED:]))
-        return "intent", [Message(role="system", text=prompt), dialogue], schema_of(Intent, enums)
+        return "intent", [Message(role="system", text=prompt), *memory.dialogue()], schema_of(Intent, enums)
 
     def _plan_call(self) -> tuple[str, Sequence[Message], Mapping[str, Any]]:
         form = "guided" if self._helpers.guided else "plan"
@@ -450,7 +426,7 @@ class Conversation:
         return [Message(role="system", text=prompt), Message(role="user", text=self._question())]
 
     def _question(self) -> str:
-        goal, before = self.memory.goal or self._wish(), self.memory.said[:-1][-_REMEMBERED:]
+        goal, before = self.memory.goal or self._wish(), self.memory.said[:-1][-REMEMBERED:]
         lines = [goal]
         if self._wish() != goal:
             lines = [f"The wish, as it was said: {self._wish()}", f"As it was understood: {goal}"]

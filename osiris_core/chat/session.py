@@ -17,9 +17,10 @@ from osiris_core.canonical import digest_bytes
 from osiris_core.chat import events
 from osiris_core.chat.asking import pipeline_of
 from osiris_core.chat.components_text import components_text
-from osiris_core.chat.conversation import Conversation, Helpers, Memory
+from osiris_core.chat.conversation import Conversation, Helpers
 from osiris_core.chat.destinations import destinations_of
 from osiris_core.chat.looking import Looker
+from osiris_core.chat.memory import Memory
 from osiris_core.chat.providers import guided_for
 from osiris_core.chat.states import Signal, State
 from osiris_core.chat.store import UNKNOWN, Store

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from osiris_core.chat.conversation import Memory
 from osiris_core.chat.draft import Draft
+from osiris_core.chat.memory import Memory
 from osiris_core.chat.states import State
 from osiris_core.errors import InvalidInput, RunFailed
 from osiris_core.redaction import MASK
@@ -204,10 +204,10 @@ def _plain(memory: Memory, clean: Callable[[str], str]) -> dict[str, Any]:
     return {
         "state": memory.state.value,
         "said": [clean(one) for one in memory.said],
+        "asked": {str(at): clean(question) for at, question in memory.asked.items()},
         "goal": clean(memory.goal),
         "connections": list(memory.connections),
         "destination": memory.destination,
-        "questions": memory.questions,
         "draft": _plain_draft(memory.draft, clean),
         "previous": _plain_draft(memory.previous, clean),
         "problem": None if memory.problem is None else clean(memory.problem),
@@ -233,10 +233,10 @@ def _memory(data: dict[str, Any]) -> Memory:
     return Memory(
         state=state if state in (State.INIT, State.CLARIFY, State.COMPLETE) else State.ERROR,
         said=list(data["said"]),
+        asked={int(at): question for at, question in data.get("asked", {}).items()},  # of before it was kept: none
         goal=data["goal"],
         connections=tuple(data["connections"]),
         destination=data["destination"],
-        questions=data["questions"],
         draft=draft,
         previous=_draft(data["previous"]),
         problem=data["problem"],

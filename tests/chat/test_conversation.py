@@ -11,6 +11,7 @@ from osiris_core.chat import events
 from osiris_core.chat.draft import oml_hash
 from osiris_core.chat.states import Signal, State
 from osiris_core.errors import ConnectionUnusable, InvalidInput, OsirisError, RunFailed
+from osiris_core.model import yaml
 from osiris_core.spec.llm import LLMError
 from tests.chat.conftest import PASSWORD, impossible, intent, plan
 from tests.servers.models import Reply, Status
@@ -56,6 +57,22 @@ def test_a_question_and_its_answer(shop):
     chat.say("2013")
     assert chat.state is State.APPROVAL
     assert shop.front.states == ["INTENT_CAPTURED", "CLARIFY", *HAPPY]
+    said = [(one["role"], one["content"]) for one in shop.server.calls[1].body["messages"][1:]]
+    assert said == [("user", "customers of that year"), ("assistant", "Which year?"), ("user", "2013")]
+
+
+def test_what_a_question_and_its_answer_came_to_describes_the_pipeline(shop):
+    shop.server.say(intent(question="The first city or the second?"), intent("customers of the second city"), plan())
+    chat = shop.chat()
+    chat.say("customers of a city")
+    chat.close()
+    again = shop.chat(resume=chat.id)
+    again.say("the second")
+    assert "The first city or the second?" in shop.server.calls[1].text
+    assert yaml.load(again.draft.oml, file="x").data["description"] == "customers of the second city"
+    shop.server.say(intent("orders"), plan())
+    again.say("orders by city")
+    assert [one["role"] for one in shop.server.calls[3].body["messages"]] == ["system", "user"]
 
 
 def test_it_does_not_ask_for_ever(shop):

@@ -20,6 +20,7 @@ from osiris_core.chat.memory import REMEMBERED, Memory
 from osiris_core.chat.sketching import sketch
 from osiris_core.chat.states import WAITING, Signal, State, following
 from osiris_core.diagnostics import Diagnostic
+from osiris_core.display import well_formed
 from osiris_core.errors import Cancelled, InvalidInput, OsirisError
 from osiris_core.redaction import MASK
 from osiris_core.spec.llm import Message
@@ -120,13 +121,13 @@ class Conversation:
 
     def say(self, text: str) -> None:
         """The person said ``text``; works until it is their turn again."""
-        self.memory.hear(text)
+        self.memory.hear(well_formed(text))
         self._base = self.memory.draft
         self._go(Signal.SAID)
 
     def edit(self, oml: str) -> None:
         """The person wrote another text of the pipeline."""
-        self._set_draft(self._rewritten(oml, self.memory.draft))
+        self._set_draft(self._rewritten(well_formed(oml), self.memory.draft))
         self._plan = None
         self._go(Signal.EDITED)
 
@@ -449,14 +450,15 @@ class Conversation:
         self._front.progress(
             {"intent": "understanding", "plan": "planning", "guided": "planning"}.get(purpose, purpose)
         )
-        return self._helpers.caller.call(
+        answered = self._helpers.caller.call(
             purpose,
             messages,
             schema=schema,
             schema_name=purpose,
             temperature=temperature,
             output_tokens=_LONGEST_QUERY if self._helpers.guided else None,
-        ).text
+        )
+        return well_formed(answered.text)
 
     def _wish(self) -> str:
         return self.memory.said[-1] if self.memory.said else ""

@@ -25,6 +25,7 @@ from osiris_core.chat.providers import guided_for
 from osiris_core.chat.states import Signal, State
 from osiris_core.chat.store import UNKNOWN, Store
 from osiris_core.chat.trying import try_out
+from osiris_core.display import well_formed
 from osiris_core.errors import InvalidInput, OsirisError
 from osiris_core.model.yaml_write import dump
 from osiris_core.run.api import RunOptions, run_manifest
@@ -155,6 +156,7 @@ class ChatSession:
 
     def say(self, text: str) -> None:
         """The person said something."""
+        text = well_formed(text)
         self._keep(self.conversation.memory)  # a line belongs to a conversation that is known
         self.store.add(self.id, "person", text)
         self.conversation.say(text)

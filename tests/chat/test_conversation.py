@@ -157,6 +157,19 @@ def test_a_plan_that_cannot_be_read_goes_back_once(shop, reply):
     assert shop.front.said == []
 
 
+def test_half_a_character_is_replaced_where_it_comes_in(shop):
+    """In a reply's escape, in a repaired reply, in an argument of other bytes, in a text that was edited."""
+    half = plan('SELECT city AS "\ud83d", 1 + city AS n FROM customers')
+    shop.server.say(intent("cities \ud83d"), half, plan(assumptions=["\udc00"]))
+    chat = shop.chat()
+    chat.say("caf\udce9s by city")
+    assert chat.state is State.APPROVAL
+    assert chat.draft.assumptions == ("\ufffd",)
+    chat.conversation.edit(chat.draft.oml + "# \udce9\n")
+    assert chat.draft.oml.endswith("# \ufffd\n")
+    assert [one.text for one in chat.store.lines(chat.id)] == ["caf\ufffds by city"]
+
+
 def test_prose_twice_is_an_error_with_a_way_on(shop):
     shop.server.say(intent(), "no", "no", intent(), plan())
     chat = shop.chat()

@@ -21,7 +21,8 @@ from osiris_core.chat.sketching import sketch
 from osiris_core.chat.states import WAITING, Signal, State, following
 from osiris_core.diagnostics import Diagnostic
 from osiris_core.display import well_formed
-from osiris_core.errors import Cancelled, InvalidInput, OsirisError
+from osiris_core.errors import Cancelled, InvalidInput, OsirisError, RunFailed
+from osiris_core.plugins.containment import describe
 from osiris_core.redaction import MASK
 from osiris_core.spec.llm import Message
 
@@ -41,6 +42,7 @@ NOTHING_KNOWN: Final = "OSR-CHAT-030"
 NOT_PROVED: Final = "OSR-CHAT-031"
 NO_DRAFT: Final = "OSR-CHAT-032"
 MASKED: Final = "OSR-CHAT-034"
+DEFECT: Final = "OSR-CHAT-036"
 
 _QUESTIONS: Final = 2
 """How often the model may ask before it has to go on with what it knows."""
@@ -176,6 +178,12 @@ class Conversation:
             hint = f"; {error.hint}" if error.hint else ""
             self._fail(f"{error.message}{hint}")
             raise
+        except Exception as error:
+            # Ours or a library's, at whatever a model may have written: from here, too, one can go on.
+            self._fail("a defect of Osiris stopped it")
+            raise RunFailed(
+                DEFECT, f"internal error: {describe(error)}", hint="say it in other words; please report it"
+            ) from error
 
     def _move(self, signal: Signal) -> None:
         before = self.memory.state

@@ -103,19 +103,20 @@ class _Lowering:
         path = ("transforms", at, "sql")
         try:
             tree = sqlglot.parse_one(one.sql, dialect=_DIALECT)
-        except (SqlglotError, RecursionError) as error:
+            needs = self._needs(tree, path)
+            step = _free(plain_name(one.id) or "result", taken)
+            self._made[one.id] = step
+            query = self._written(one.sql, tree, step) if needs else ""
+        except (SqlglotError, RecursionError) as error:  # what is nested too deep may first fail when it is written
             self._find(BAD_SQL, f"the query cannot be read: {str(error).splitlines()[0][:300]}", path)
             return
-        needs = self._needs(tree, path)
-        step = _free(plain_name(one.id) or "result", taken)
-        self._made[one.id] = step
         if needs:
             yield {
                 "id": step,
                 "component": PROCESSOR,
                 "mode": "transform",
                 "needs": needs,
-                "config": {"query": self._written(one.sql, tree, step)},
+                "config": {"query": query},
             }
 
     def _needs(self, tree: exp.Expr, path: tuple[str | int, ...]) -> list[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from osiris_core.chat.states import WAITING, Signal, State
-from osiris_core.cli.output import print_error, print_text, standard_output
+from osiris_core.cli.output import print_error, print_text, print_unforeseen, standard_output
 from osiris_core.cli.terminal_commands import COMMANDS, perform
 from osiris_core.cli.terminal_desk import CannotDo, Desk, Leave
 from osiris_core.cli.terminal_lines import EditedLines, PlainLines, is_editable, masked_history
@@ -119,6 +119,11 @@ class _Talking:
                 desk.note("an answer is needed, and nothing more comes")
                 raise Leave from None
             desk.note("not done")
+        except Leave:
+            raise
+        except Exception as error:  # noqa: BLE001 - reported as the defect that it is; what was said is not lost by it
+            self.status = ExitCode.FAILED
+            print_unforeseen(error, as_json=False)
         if self._session.state not in WAITING:
             # Stopped between two states: the person can go on from here, too.
             self._session.conversation.finish(Signal.FAILED, "stopped")

@@ -123,6 +123,8 @@ def test_the_same_plan_gives_the_same_text():
         ([("r", "SELECT o.totl FROM orders o")], "table 'orders' has no column 'totl'"),
         ([("r", "SELEC 1")], "the query cannot be read"),
         ([("r", "SELECT 1")], "the query reads no table"),
+        ([("r", f"SELECT id{'::int' * 400} FROM orders")], "the query cannot be read"),
+        ([("r", f"SELECT {'(' * 3000}id{')' * 3000} FROM orders")], "the query cannot be read"),
         ([("r", "SELECT * FROM read_csv('/etc/passwd')")], "reads no table|no table"),
         ([("r", "SELECT '${SECRET}' FROM orders")], r"'\$\{' stands in the plan"),
     ],

@@ -91,6 +91,15 @@ def test_another_file_is_not_replaced_without_a_yes(flights, server):
     assert (flights / "mine.yaml").read_text() == "mine"
 
 
+@pytest.mark.parametrize("path", ["~nosuchuser/x.yaml", "a\0.yaml", "no/such/folder.yaml"])
+def test_what_cannot_be_saved_does_not_end_it(flights, server, path):
+    server.say(intent(), plan(CARRIERS))
+    done = piped(flights, f"flights per carrier\n/save {path}\n/save mine.yaml\n")
+    assert done.returncode == 0, done.stderr
+    assert "cannot be written: " in done.stderr
+    assert "saved: mine.yaml" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [

@@ -184,6 +184,15 @@ class Conversation:
             raise RunFailed(
                 DEFECT, f"internal error: {describe(error)}", hint="say it in other words; please report it"
             ) from error
+        finally:
+            self._unsay()
+
+    def _unsay(self) -> None:
+        """Forget what was said with a secret in it: with that among what was said before, nothing could be sent."""
+        clean = [one for one in self.memory.said if self._masked(one) == one]
+        if clean != self.memory.said:
+            self.memory.said = clean
+            self._keep(self.memory)
 
     def _move(self, signal: Signal) -> None:
         before = self.memory.state

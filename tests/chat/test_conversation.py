@@ -345,6 +345,23 @@ def test_a_secret_is_not_sent(shop):
             assert PASSWORD.encode() not in file.read_bytes(), file
 
 
+@pytest.mark.parametrize("fast", [False, True])
+def test_after_a_sentence_with_a_secret_the_next_is_heard(shop, fast):
+    chat = shop.chat(fast=fast)
+    shop.redactor.register(PASSWORD)
+    with pytest.raises(OsirisError, match="what would be sent holds a secret"):
+        chat.say(f"log in with {PASSWORD}")
+    shop.server.on("You fill in one form about", intent())
+    shop.server.on("table customers", plan())
+    chat.say("customers by city")
+    assert chat.state is State.APPROVAL
+    assert "log in" not in shop.sent
+    chat.close()
+    again = shop.chat(resume=chat.id)
+    assert again.conversation.memory.said == ["customers by city"]
+    assert [line.text for line in again.store.lines(chat.id)] == ["log in with ***", "customers by city"]
+
+
 def test_strict_sends_no_value(shop):
     shop.server.say(intent(), plan())
     shop.chat(privacy="strict").say("customers by city")

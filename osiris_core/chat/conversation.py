@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import attrs
 
 from osiris_core.chat.declining import declined
-from osiris_core.chat.describing import BEGIN, END, destinations_text, finding_line, tables_text
+from osiris_core.chat.describing import BEGIN, END, destinations_text, enclosed, finding_line, tables_text
 from osiris_core.chat.draft import Draft
 from osiris_core.chat.forms import UNSAID, Intent, Plan, Query, read_form, schema_of
 from osiris_core.chat.guiding import Guide, question
@@ -359,8 +359,8 @@ class Conversation:
 
     def _again(self, reply: str, errors: Sequence[str]) -> tuple[Message, ...]:
         """The model's reply, and what was wrong with it."""
-        lines = self._masked("\n".join(errors)).replace(END, "")
-        prompt = self._helpers.templates["repair"].render({"errors": f"{BEGIN}\n{lines}\n{END}"})
+        told = enclosed(self._masked(error) for error in errors)
+        prompt = self._helpers.templates["repair"].render({"errors": told})
         answered = Message(role="assistant", text=self._masked(reply) or "{}")
         return answered, Message(role="user", text=prompt)
 

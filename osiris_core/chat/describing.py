@@ -33,6 +33,8 @@ _MOST_VALUES: Final = 8
 _FEW_VALUES: Final = 30
 """A column with at most so many different values shows the most frequent ones."""
 _MOST_OTHERS: Final = 100
+_RUN: Final = re.compile("<{3,}|>{3,}")
+"""What both marks have and nothing between them."""
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
@@ -58,7 +60,8 @@ def destinations_text(destinations: Sequence[Destination]) -> str:
 
 def enclosed(lines: Iterable[str]) -> str:
     """Lines between the marks, which they cannot hold."""
-    inside = "\n".join(lines).replace(BEGIN, "<DATA").replace(END, "DATA>")
+    # Whole runs, not the marks: what is cut out of a mark may leave another.
+    inside = _RUN.sub(lambda match: match.group()[:2], "\n".join(lines))
     return f"{BEGIN}\n{inside}\n{END}"
 
 

@@ -35,6 +35,12 @@ _FEW_VALUES: Final = 30
 _MOST_OTHERS: Final = 100
 _RUN: Final = re.compile("<{3,}|>{3,}")
 """What both marks have and nothing between them."""
+_MEASURED: Final = re.compile(
+    r"(?:u?(?:tiny|small|medium|big|huge)?int(?:eger)?\d*|decimal|numeric|float\d*|double|real|money"
+    r"|year|date|datetime|time|timetz|timestamp\w*)\b",
+    re.IGNORECASE,
+)
+"""The types of numbers, dates and times, in any server's words."""
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
@@ -86,14 +92,17 @@ def _column(column: ColumnInfo, profile: ColumnProfile | None, *, is_key: bool, 
         if profile.distinct is not None:
             told.append(f"{profile.distinct:,} distinct")
         if privacy == "standard" and not profile.withheld:
-            told += _values(profile)
+            told += _values(column, profile)
     return " ".join(told) + comment_text(column.comment)
 
 
-def _values(profile: ColumnProfile) -> list[str]:
+def _values(column: ColumnInfo, profile: ColumnProfile) -> list[str]:
+    """The values of a column of few; of others from where to where numbers and dates go. The ends of texts are values
+    like any, somebody's address among them.
+    """
     if profile.top and profile.distinct is not None and profile.distinct <= _FEW_VALUES:
         return ["values " + ", ".join(quoted(one.value, _LONGEST_VALUE) for one in profile.top[:_MOST_VALUES])]
-    if profile.minimum is not None and profile.maximum is not None:
+    if profile.minimum is not None and profile.maximum is not None and _MEASURED.match(column.type):
         return [f"from {quoted(profile.minimum, _LONGEST_VALUE)} to {quoted(profile.maximum, _LONGEST_VALUE)}"]
     return []
 

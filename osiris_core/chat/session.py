@@ -267,7 +267,7 @@ class ChatSession:
             templates=choices.templates,
             destinations=destinations_of(world.registry, refs),
             components=components_text(world.registry)
-            if any("{{components}}" in template.text for template in choices.templates.values())
+            if any("components" in template.placeholders for template in choices.templates.values())
             else "",
             save=self._save,
             privacy=choices.privacy,

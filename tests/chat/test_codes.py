@@ -218,6 +218,7 @@ def test_prompts(tmp_path):
     folder = str(tmp_path / "prompts")
     assert CliRunner().invoke(dump_prompts, ["--export", folder]).exit_code == 0
     assert "OSR-CHAT-050" in CliRunner().invoke(dump_prompts, ["--export", folder]).output
+    assert "In guided.md a line `=== person`" in (tmp_path / "prompts" / "README.md").read_text()
 
 
 def test_evaluations(tmp_path):

@@ -166,6 +166,7 @@ class Conversation:
     def _go(self, signal: Signal) -> None:
         self._repaired = False
         self._findings = ()
+        self._wanted = ()
         self.memory.problem = None
         try:
             self._move(signal)
@@ -310,7 +311,8 @@ class Conversation:
             if lowered.oml is None:
                 return self._invalid(lowered.findings)
             # The model was told of a text with a secret masked, and has copied the mask as if it were the value.
-            told = self._repaired or (self._base is not None and self._base.masked)
+            # Where the person wrote it, a repair is no reason to think so.
+            told = (self._repaired and MASK not in wish) or (self._base is not None and self._base.masked)
             masked = told and MASK in lowered.oml
             self._set_draft(Draft(oml=lowered.oml, assumptions=self._plan.assumptions, masked=masked))
         draft = self.memory.draft

@@ -10,6 +10,7 @@ import pytest
 from osiris_core.chat import events
 from osiris_core.chat.draft import oml_hash
 from osiris_core.chat.states import Signal, State
+from osiris_core.chat.templates import load_templates
 from osiris_core.errors import ConnectionUnusable, InvalidInput, OsirisError, RunFailed
 from osiris_core.model import yaml
 from osiris_core.spec.llm import LLMError
@@ -444,6 +445,47 @@ def test_a_mask_that_a_model_copied_is_no_value(shop):
     shop.server.say(intent(), plan())
     again.say("customers by city, whoever they are")
     assert again.state is State.APPROVAL
+
+
+def test_a_mask_that_the_person_wrote_is_no_secret(shop):
+    starred = "SELECT city, '***' AS stars FROM customers"
+    shop.server.say(intent(), plan("SELECT cty FROM customers"), plan(starred))
+    chat = shop.chat()
+    chat.say("each city with *** behind it")
+    assert chat.state is State.APPROVAL
+    assert "'***'" in chat.draft.oml
+
+
+def test_a_mask_in_a_repair_that_nobody_asked_for_is_a_secret(shop):
+    shop.server.say(intent(), plan("SELECT cty FROM customers"), plan("SELECT city, '***' AS s FROM customers"))
+    with pytest.raises(InvalidInput, match="held a secret"):
+        shop.chat().say("each city")
+
+
+def test_tables_that_a_failed_wish_lacked_are_not_those_of_the_next(shop):
+    """The next may ask for tables of its own, once."""
+    for at in range(20):
+        (shop.path / "data" / f"stock_{at}.csv").write_text("item,city\n1,Oslo\n")
+    lacking = plan(more_tables=["stock_17.csv"])
+    shop.server.say(intent("customers"), lacking, Status(401, "no such key"))
+    chat = shop.chat()
+    with pytest.raises(LLMError):
+        chat.say("customers by city")
+    shop.server.say(intent("customers"), lacking, plan())
+    chat.say("customers by city")
+    assert chat.state is State.APPROVAL
+    assert shop.front.states[-8:].count("DISCOVERY") == 2
+
+
+@pytest.mark.parametrize("written", ["{{components}}", "{{ components }}"])
+def test_a_prompt_of_ones_own_is_told_the_components_that_it_asks_for(shop, written):
+    templates = load_templates()
+    templates["plan"] = attrs.evolve(templates["plan"], text=f"{templates['plan'].text}\n{written}\n")
+    shop.server.say(intent(), plan(), intent(), plan())
+    shop.chat(templates=templates).say("customers by city")
+    assert "filesystem.jsonl_extractor" in shop.server.calls[-1].text
+    shop.chat().say("customers by city")
+    assert "filesystem.jsonl_extractor" not in shop.server.calls[-1].text
 
 
 def test_each_event_of_the_record_has_the_fields_of_its_kind(shop):

@@ -230,6 +230,10 @@ def _memory(data: dict[str, Any]) -> Memory:
     state = State(data["state"])
     draft = _draft(data["draft"])
     # Nothing that was only half done is taken for done, and an approval is given anew.
+    if state is State.RUN:
+        problem = "it ended in the middle of a run: look at what has been written before you run it again"
+    else:
+        problem = data["problem"]
     return Memory(
         state=state if state in (State.INIT, State.CLARIFY, State.COMPLETE) else State.ERROR,
         said=list(data["said"]),
@@ -239,7 +243,7 @@ def _memory(data: dict[str, Any]) -> Memory:
         destination=data["destination"],
         draft=draft,
         previous=_draft(data["previous"]),
-        problem=data["problem"],
+        problem=problem,
         files=dict(data.get("files", {})),  # of before they were noted: none
     )
 

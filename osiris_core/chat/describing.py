@@ -97,12 +97,13 @@ def _column(column: ColumnInfo, profile: ColumnProfile | None, *, is_key: bool, 
 
 
 def _values(column: ColumnInfo, profile: ColumnProfile) -> list[str]:
-    """The values of a column of few; of others from where to where numbers and dates go. The ends of texts are values
-    like any, somebody's address among them.
+    """The values of a column of few, or their ends where nobody counted them; of others from where to where numbers and
+    dates go. The ends of texts are values like any, somebody's address among them.
     """
-    if profile.top and profile.distinct is not None and profile.distinct <= _FEW_VALUES:
+    few = profile.distinct is not None and profile.distinct <= _FEW_VALUES
+    if profile.top and few:
         return ["values " + ", ".join(quoted(one.value, _LONGEST_VALUE) for one in profile.top[:_MOST_VALUES])]
-    if profile.minimum is not None and profile.maximum is not None and _MEASURED.match(column.type):
+    if profile.minimum is not None and profile.maximum is not None and (few or _MEASURED.match(column.type)):
         return [f"from {quoted(profile.minimum, _LONGEST_VALUE)} to {quoted(profile.maximum, _LONGEST_VALUE)}"]
     return []
 

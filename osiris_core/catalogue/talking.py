@@ -66,6 +66,7 @@ CONVERSATION = (
     ErrorEntry("OSR-CHAT-040", "no such conversation", "`osiris chat --resume last` takes the latest"),
     ErrorEntry("OSR-CHAT-041", "conversations cannot be kept", "free space, or mend the permissions of .osiris"),
     ErrorEntry("OSR-CHAT-042", "the pipeline's file cannot be written", "choose another place with --out"),
+    ErrorEntry("OSR-CHAT-043", "the conversation is open elsewhere", "close it there, then resume it again"),
     ErrorEntry("OSR-CHAT-050", "a file of prompts is there already", "--force writes over it"),
 )
 

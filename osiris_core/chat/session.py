@@ -100,7 +100,10 @@ class ChatSession:
         self.store = Store(project.root / ".osiris", clean=world.redactor.text)
         try:
             resumed = self._resumed(choices.resume)
-            memory = self.store.load(resumed) if resumed else Memory()
+            memory = Memory()
+            if resumed:
+                self.store.hold(resumed)
+                memory = self.store.load(resumed)
             self.caller = make_caller(lambda event: _emit(self._record, event))
             helpers = self._helpers()
             # Last, so that no record is left open by what cannot even begin.
@@ -116,6 +119,8 @@ class ChatSession:
             self.store.close()
             raise
         self.id = resumed or self._record.id
+        if not resumed:
+            self.store.hold(self.id)
         self.file: Path | None = None
         self.conversation = Conversation(
             helpers,
@@ -132,7 +137,7 @@ class ChatSession:
     def _resumed(self, wanted: str | None) -> str | None:
         """The conversation to go on with: the one that is named, or the latest."""
         if wanted != LAST:
-            return wanted
+            return None if wanted is None else well_formed(wanted)
         known = self.store.all()
         if not known:
             raise InvalidInput(UNKNOWN, "there is no conversation to go on with")

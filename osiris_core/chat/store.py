@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from osiris_core.canonical import digest_bytes
 from osiris_core.chat.draft import Draft
+from osiris_core.chat.holding import Hold
 from osiris_core.chat.memory import Memory
 from osiris_core.chat.states import State
 from osiris_core.errors import InvalidInput, RunFailed
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 UNKNOWN: Final = "OSR-CHAT-040"
 UNUSABLE: Final = "OSR-CHAT-041"
+ELSEWHERE: Final = "OSR-CHAT-043"
 
 FILE: Final = "chat.sqlite"
 _BUSY_SECONDS: Final = 10.0
@@ -81,6 +84,7 @@ class Store:
     def __init__(self, folder: Path, *, clean: Callable[[str], str]) -> None:
         self.path = folder / FILE
         self._clean = clean
+        self._holds: list[Hold] = []
         try:
             folder.mkdir(parents=True, exist_ok=True)
             # What is said is nobody else's business; SQLite gives the files beside it the same mode.
@@ -97,8 +101,25 @@ class Store:
             raise
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file, and of what is held."""
         self._db.close()
+        while self._holds:
+            self._holds.pop().release()
+
+    def hold(self, conversation: str) -> None:
+        """Have a conversation for oneself until the store is closed. InvalidInput when it is open elsewhere."""
+        # A name that holds for any text: the person may have typed it.
+        path = self.path.with_name(f"chat-{digest_bytes(conversation.encode())[:16]}.lock")
+        try:
+            self._holds.append(Hold(path))
+        except BlockingIOError as error:
+            raise InvalidInput(
+                ELSEWHERE,
+                f"the conversation '{conversation}' is open elsewhere",
+                hint="go on there, or close it there and resume it again",
+            ) from error
+        except OSError as error:
+            raise self._unusable(error) from error
 
     def keep(self, conversation: str, memory: Memory) -> None:
         """Write ``memory`` as it stands."""

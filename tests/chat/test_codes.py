@@ -91,7 +91,8 @@ def test_conversations(shop):
     shop.redactor.register("sesame-opens-9")
     assert failed(lambda: shop.chat().say("it is sesame-opens-9")) == "OSR-CHAT-010"
     assert failed(lambda: shop.chat().run("")) == "OSR-CHAT-032"
-    assert failed(lambda: shop.chat(resume="chat_nothing")) == "OSR-CHAT-040"
+    for unknown in ("chat_nothing", "caf\udce9/../x"):
+        assert failed(lambda name=unknown: shop.chat(resume=name)) == "OSR-CHAT-040"
     wrong = plan("SELECT nothing FROM customers")
     shop.server.say(intent(), wrong, wrong)
     assert failed(lambda: shop.chat().say("customers")) == "OSR-CHAT-031"

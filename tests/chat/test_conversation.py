@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 
 import attrs
 import pytest
@@ -393,11 +396,51 @@ def test_it_is_resumed_after_a_crash_in_the_middle(shop):
     shop.server.say(intent(question="Which?"))
     chat = shop.chat()
     chat.say("customers")
+    chat.store.close()  # as the system closes it when a process dies
     again = shop.chat(resume=chat.id)
     assert again.state is State.CLARIFY
     shop.server.say(intent(), plan())
     again.say("those by city")
     assert again.state is State.APPROVAL
+
+
+def test_a_conversation_is_open_once(shop):
+    """Of two that keep all they remember, one would lose what it was told."""
+    shop.server.say(intent(question="Which?"), intent(), plan())
+    chat = shop.chat()
+    chat.say("customers")
+    for wanted in (chat.id, "last"):
+        with pytest.raises(InvalidInput, match="is open elsewhere") as caught:
+            shop.chat(resume=wanted)
+        assert caught.value.code == "OSR-CHAT-043"
+    other = shop.chat()  # another one is in nobody's way
+    chat.say("those by city")
+    chat.close()
+    other.close()
+    again = shop.chat(resume=chat.id)
+    assert again.conversation.memory.said == ["customers", "those by city"]
+    again.close()
+    assert not list((shop.path / ".osiris").glob("*.lock"))
+
+
+def test_a_conversation_that_somebody_killed_is_not_open(shop):
+    """The lock is the system's: what is left of its file holds nothing."""
+    shop.server.say(intent(question="Which?"))
+    chat = shop.chat()
+    chat.say("customers")
+    script = (
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from osiris_core.chat.store import Store\n"
+        "store = Store(Path(sys.argv[1]), clean=str)\n"
+        "store.hold(sys.argv[2])\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    chat.close()
+    done = subprocess.run([sys.executable, "-c", script, shop.path / ".osiris", chat.id], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert list((shop.path / ".osiris").glob("*.lock"))
+    assert shop.chat(resume=chat.id).state is State.CLARIFY
 
 
 HELD = (
@@ -551,6 +594,7 @@ def test_conversations_are_nobody_elses_and_a_damaged_one_is_said(shop):
     chat.say("customers by city")
     assert {path.stat().st_mode & 0o077 for path in (shop.path / ".osiris").glob("chat.sqlite*")} == {0}
     chat.store._db.execute("UPDATE conversation SET memory = '{}'")
+    chat.close()
     with pytest.raises(RunFailed, match="is damaged"):
         shop.chat(resume=chat.id)
 

@@ -17,6 +17,8 @@ _ACTING = re.compile(
     "\U000e0000-\U000e0fff]"
 )
 
+_HALF = re.compile("[\ud800-\udfff]")
+
 
 def visible(text: str) -> str:
     r"""``text`` with every acting character written as an escape (``\x1b``, ``\u202e``)."""
@@ -26,6 +28,11 @@ def visible(text: str) -> str:
 def visible_line(text: str) -> str:
     """Like :func:`visible`, on one line: newlines and tabs are written as escapes too."""
     return visible(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def well_formed(text: str) -> str:
+    """``text`` with the replacement character for every half of a character: no file and no wire takes those."""
+    return _HALF.sub("\ufffd", text)
 
 
 def counted(number: int, word: str) -> str:

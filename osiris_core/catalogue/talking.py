@@ -62,9 +62,11 @@ CONVERSATION = (
     ErrorEntry("OSR-CHAT-033", "stopped at the keyboard", "say it again; nothing was lost"),
     ErrorEntry("OSR-CHAT-034", "the pipeline held a secret, which was not kept", "/edit it and write the value again"),
     ErrorEntry("OSR-CHAT-035", "a query cannot be answered", "see the message; /tables lists what there is"),
+    ErrorEntry("OSR-CHAT-036", "a defect of Osiris stopped a conversation", "report it; the conversation goes on"),
     ErrorEntry("OSR-CHAT-040", "no such conversation", "`osiris chat --resume last` takes the latest"),
     ErrorEntry("OSR-CHAT-041", "conversations cannot be kept", "free space, or mend the permissions of .osiris"),
     ErrorEntry("OSR-CHAT-042", "the pipeline's file cannot be written", "choose another place with --out"),
+    ErrorEntry("OSR-CHAT-043", "the conversation is open elsewhere", "close it there, then resume it again"),
     ErrorEntry("OSR-CHAT-050", "a file of prompts is there already", "--force writes over it"),
 )
 

@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import attrs
 
 from osiris_core.chat.declining import declined
-from osiris_core.chat.describing import BEGIN, END, destinations_text, finding_line, tables_text
+from osiris_core.chat.describing import BEGIN, END, destinations_text, enclosed, finding_line, tables_text
 from osiris_core.chat.draft import Draft
 from osiris_core.chat.forms import UNSAID, Intent, Plan, Query, read_form, schema_of
 from osiris_core.chat.guiding import Guide, question
 from osiris_core.chat.lowering import lower
+from osiris_core.chat.memory import REMEMBERED, Memory
 from osiris_core.chat.sketching import sketch
 from osiris_core.chat.states import WAITING, Signal, State, following
 from osiris_core.diagnostics import Diagnostic
-from osiris_core.errors import Cancelled, InvalidInput, OsirisError
+from osiris_core.display import well_formed
+from osiris_core.errors import Cancelled, InvalidInput, OsirisError, RunFailed
+from osiris_core.plugins.containment import describe
 from osiris_core.redaction import MASK
 from osiris_core.spec.llm import Message
 
@@ -39,13 +42,12 @@ NOTHING_KNOWN: Final = "OSR-CHAT-030"
 NOT_PROVED: Final = "OSR-CHAT-031"
 NO_DRAFT: Final = "OSR-CHAT-032"
 MASKED: Final = "OSR-CHAT-034"
+DEFECT: Final = "OSR-CHAT-036"
 
 _QUESTIONS: Final = 2
 """How often the model may ask before it has to go on with what it knows."""
 _LONGEST_QUERY: Final = 400
 """Tokens of a small model's reply: one that goes on for longer repeats itself, and would for minutes."""
-_REMEMBERED: Final = 6
-"""How many of the person's last sentences a call is told."""
 
 
 class Front(Protocol):
@@ -62,23 +64,6 @@ class Front(Protocol):
     def moved(self, before: State, signal: Signal, after: State) -> None:
         """The conversation went from one state to the next."""
         ...
-
-
-@attrs.define(kw_only=True)
-class Memory:
-    """What a conversation consists of, as plain values: all that is kept to resume it."""
-
-    state: State = State.INIT
-    said: list[str] = attrs.field(factory=list)
-    goal: str = ""
-    connections: tuple[str, ...] = ()
-    destination: str = UNSAID
-    questions: int = 0
-    draft: Draft | None = None
-    previous: Draft | None = None
-    problem: str | None = None
-    files: dict[str, str] = attrs.field(factory=dict)
-    """The files that this conversation wrote in the project, with the SHA-256 of what it wrote last."""
 
 
 @attrs.frozen(kw_only=True)
@@ -138,16 +123,13 @@ class Conversation:
 
     def say(self, text: str) -> None:
         """The person said ``text``; works until it is their turn again."""
-        self.memory.said.append(text)
+        self.memory.hear(well_formed(text))
         self._base = self.memory.draft
-        if self.memory.state is not State.CLARIFY:
-            self.memory.goal = ""
-            self.memory.questions = 0
         self._go(Signal.SAID)
 
     def edit(self, oml: str) -> None:
         """The person wrote another text of the pipeline."""
-        self._set_draft(self._rewritten(oml, self.memory.draft))
+        self._set_draft(self._rewritten(well_formed(oml), self.memory.draft))
         self._plan = None
         self._go(Signal.EDITED)
 
@@ -184,6 +166,7 @@ class Conversation:
     def _go(self, signal: Signal) -> None:
         self._repaired = False
         self._findings = ()
+        self._wanted = ()
         self.memory.problem = None
         try:
             self._move(signal)
@@ -196,6 +179,21 @@ class Conversation:
             hint = f"; {error.hint}" if error.hint else ""
             self._fail(f"{error.message}{hint}")
             raise
+        except Exception as error:
+            # Ours or a library's, at whatever a model may have written: from here, too, one can go on.
+            self._fail("a defect of Osiris stopped it")
+            raise RunFailed(
+                DEFECT, f"internal error: {describe(error)}", hint="say it in other words; please report it"
+            ) from error
+        finally:
+            self._unsay()
+
+    def _unsay(self) -> None:
+        """Forget what was said with a secret in it: with that among what was said before, nothing could be sent."""
+        clean = [one for one in self.memory.said if self._masked(one) == one]
+        if clean != self.memory.said:
+            self.memory.said = clean
+            self._keep(self.memory)
 
     def _move(self, signal: Signal) -> None:
         before = self.memory.state
@@ -223,7 +221,7 @@ class Conversation:
             self.memory.goal, self.memory.connections = self._wish(), known
             return Signal.UNDERSTOOD
         labels = [one.label for one in self._helpers.destinations]
-        intent, findings = read_form(Intent, self._call(*self._intent_call(known, self.memory.said)))
+        intent, findings = read_form(Intent, self._call(*self._intent_call(known, self.memory)))
         if intent is None:
             # Without it the wish itself is the goal: discovery and the plan make of it what they can.
             self._front.progress(f"the model's understanding cannot be read ({findings[0].message}); going on without")
@@ -232,9 +230,9 @@ class Conversation:
         if intent.kind == "other":
             self._front.say(intent.answer.strip() or "I build data pipelines: tell me which data you want, and where.")
             return Signal.DECLINED
-        if intent.question.strip() and self.memory.questions < _QUESTIONS:
-            self.memory.questions += 1
-            self._front.say(intent.question.strip())
+        if (asked := intent.question.strip()) and len(self.memory.asked) < _QUESTIONS:
+            self.memory.ask(asked)
+            self._front.say(asked)
             return Signal.UNCLEAR
         chosen = tuple(ref for ref in intent.connections if ref in known)
         self.memory.goal = intent.goal.strip() or self._wish()
@@ -308,13 +306,14 @@ class Conversation:
 
     def _validate(self) -> Signal:
         if self._plan is not None:
-            # What changes a draft is said in half a sentence; what came of both is understood whole.
-            wish = self._wish() if self._base is None else self.memory.goal
+            # What changes a draft, or answers, is said in half a sentence; what came of both is understood whole.
+            wish = self.memory.goal if self._base is not None or self.memory.asked else self._wish()
             lowered = lower(self._plan, self._known(), self._helpers.destinations, wish=wish)
             if lowered.oml is None:
                 return self._invalid(lowered.findings)
             # The model was told of a text with a secret masked, and has copied the mask as if it were the value.
-            told = self._repaired or (self._base is not None and self._base.masked)
+            # Where the person wrote it, a repair is no reason to think so.
+            told = (self._repaired and MASK not in wish) or (self._base is not None and self._base.masked)
             masked = told and MASK in lowered.oml
             self._set_draft(Draft(oml=lowered.oml, assumptions=self._plan.assumptions, masked=masked))
         draft = self.memory.draft
@@ -363,8 +362,8 @@ class Conversation:
 
     def _again(self, reply: str, errors: Sequence[str]) -> tuple[Message, ...]:
         """The model's reply, and what was wrong with it."""
-        lines = self._masked("\n".join(errors)).replace(END, "")
-        prompt = self._helpers.templates["repair"].render({"errors": f"{BEGIN}\n{lines}\n{END}"})
+        told = enclosed(self._masked(error) for error in errors)
+        prompt = self._helpers.templates["repair"].render({"errors": told})
         answered = Message(role="assistant", text=self._masked(reply) or "{}")
         return answered, Message(role="user", text=prompt)
 
@@ -391,13 +390,13 @@ class Conversation:
         None when that depends on what discovery will find: the first call is for a plan, and no table is known yet.
         """
         known = self._helpers.looker.readable()
-        if not self._helpers.fast and not self._helpers.guided:
-            return self._intent_call(known, [*self.memory.said, sentence])
-        if self._sources is None or self._sources.others or self.memory.connections != known:
-            return None
         # What saying it would change, and nothing else: the call is made by the code that makes the genuine one.
         kept, base, memory = self.memory, self._base, attrs.evolve(self.memory)
-        memory.said = [*kept.said, sentence]
+        memory.hear(sentence)
+        if not self._helpers.fast and not self._helpers.guided:
+            return self._intent_call(known, memory)
+        if self._sources is None or self._sources.others or self.memory.connections != known:
+            return None
         memory.goal = sentence
         try:
             self.memory, self._base = memory, kept.draft
@@ -409,16 +408,13 @@ class Conversation:
         """Ask for plans in the small form from now on, or no longer."""
         self._helpers = attrs.evolve(self._helpers, guided=guided)
 
-    def _intent_call(
-        self, known: Sequence[str], said: Sequence[str]
-    ) -> tuple[str, Sequence[Message], Mapping[str, Any]]:
+    def _intent_call(self, known: Sequence[str], memory: Memory) -> tuple[str, Sequence[Message], Mapping[str, Any]]:
         labels = [one.label for one in self._helpers.destinations]
         enums = {"kind": ("pipeline", "other"), "connections": known, "destination": (UNSAID, *labels)}
         prompt = self._helpers.templates["intent"].render(
             {"connections": "\n".join(known), "destinations": destinations_text(self._helpers.destinations)}
         )
-        dialogue = Message(role="user", text="\n".join(said[-_REMEMBERED:]))
-        return "intent", [Message(role="system", text=prompt), dialogue], schema_of(Intent, enums)
+        return "intent", [Message(role="system", text=prompt), *memory.dialogue()], schema_of(Intent, enums)
 
     def _plan_call(self) -> tuple[str, Sequence[Message], Mapping[str, Any]]:
         form = "guided" if self._helpers.guided else "plan"
@@ -451,7 +447,7 @@ class Conversation:
         return [Message(role="system", text=prompt), Message(role="user", text=self._question())]
 
     def _question(self) -> str:
-        goal, before = self.memory.goal or self._wish(), self.memory.said[:-1][-_REMEMBERED:]
+        goal, before = self.memory.goal or self._wish(), self.memory.said[:-1][-REMEMBERED:]
         lines = [goal]
         if self._wish() != goal:
             lines = [f"The wish, as it was said: {self._wish()}", f"As it was understood: {goal}"]
@@ -474,14 +470,15 @@ class Conversation:
         self._front.progress(
             {"intent": "understanding", "plan": "planning", "guided": "planning"}.get(purpose, purpose)
         )
-        return self._helpers.caller.call(
+        answered = self._helpers.caller.call(
             purpose,
             messages,
             schema=schema,
             schema_name=purpose,
             temperature=temperature,
             output_tokens=_LONGEST_QUERY if self._helpers.guided else None,
-        ).text
+        )
+        return well_formed(answered.text)
 
     def _wish(self) -> str:
         return self.memory.said[-1] if self.memory.said else ""

@@ -33,6 +33,14 @@ _MOST_VALUES: Final = 8
 _FEW_VALUES: Final = 30
 """A column with at most so many different values shows the most frequent ones."""
 _MOST_OTHERS: Final = 100
+_RUN: Final = re.compile("<{3,}|>{3,}")
+"""What both marks have and nothing between them."""
+_MEASURED: Final = re.compile(
+    r"(?:u?(?:tiny|small|medium|big|huge)?int(?:eger)?\d*|decimal|numeric|float\d*|double|real|money"
+    r"|year|date|datetime|time|timetz|timestamp\w*)\b",
+    re.IGNORECASE,
+)
+"""The types of numbers, dates and times, in any server's words."""
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
@@ -58,7 +66,8 @@ def destinations_text(destinations: Sequence[Destination]) -> str:
 
 def enclosed(lines: Iterable[str]) -> str:
     """Lines between the marks, which they cannot hold."""
-    inside = "\n".join(lines).replace(BEGIN, "<DATA").replace(END, "DATA>")
+    # Whole runs, not the marks: what is cut out of a mark may leave another.
+    inside = _RUN.sub(lambda match: match.group()[:2], "\n".join(lines))
     return f"{BEGIN}\n{inside}\n{END}"
 
 
@@ -83,14 +92,18 @@ def _column(column: ColumnInfo, profile: ColumnProfile | None, *, is_key: bool, 
         if profile.distinct is not None:
             told.append(f"{profile.distinct:,} distinct")
         if privacy == "standard" and not profile.withheld:
-            told += _values(profile)
+            told += _values(column, profile)
     return " ".join(told) + comment_text(column.comment)
 
 
-def _values(profile: ColumnProfile) -> list[str]:
-    if profile.top and profile.distinct is not None and profile.distinct <= _FEW_VALUES:
+def _values(column: ColumnInfo, profile: ColumnProfile) -> list[str]:
+    """The values of a column of few, or their ends where nobody counted them; of others from where to where numbers and
+    dates go. The ends of texts are values like any, somebody's address among them.
+    """
+    few = profile.distinct is not None and profile.distinct <= _FEW_VALUES
+    if profile.top and few:
         return ["values " + ", ".join(quoted(one.value, _LONGEST_VALUE) for one in profile.top[:_MOST_VALUES])]
-    if profile.minimum is not None and profile.maximum is not None:
+    if profile.minimum is not None and profile.maximum is not None and (few or _MEASURED.match(column.type)):
         return [f"from {quoted(profile.minimum, _LONGEST_VALUE)} to {quoted(profile.maximum, _LONGEST_VALUE)}"]
     return []
 

@@ -11,6 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from osiris_core.diagnostics import Diagnostic
+from osiris_core.display import well_formed
 from osiris_core.model.fields import config, field
 from osiris_core.model.schema import object_schema
 from osiris_core.model.structure import structure
@@ -122,7 +123,8 @@ def _named(name: str, schema: Mapping[str, Any], enums: Mapping[str, Sequence[st
 def read_form(cls: type[T], text: str) -> tuple[T | None, list[Diagnostic]]:
     """The form that a reply holds, or None and what is wrong with it."""
     try:
-        data = json.loads(text)
+        # An escape in JSON can be half of a character, which could be neither kept nor sent.
+        data = json.loads(well_formed(json.dumps(json.loads(text), ensure_ascii=False)))
     except (ValueError, RecursionError) as error:
         said = f"the reply is not JSON: {error}" if text.strip() else "the reply is empty"
         return None, [Diagnostic(code=NO_JSON, message=said)]

@@ -36,6 +36,7 @@ NO_COLUMN: Final = "OSR-CHAT-007"
 PROCESSOR: Final = "duckdb.processor"
 _NO_NAME: Final = re.compile(r"[^a-z0-9]+")
 _DIALECT: Final = "duckdb"
+_PACKED: Final = (".gz", ".zst")
 
 
 @attrs.frozen(kw_only=True)
@@ -102,19 +103,20 @@ class _Lowering:
         path = ("transforms", at, "sql")
         try:
             tree = sqlglot.parse_one(one.sql, dialect=_DIALECT)
-        except (SqlglotError, RecursionError) as error:
+            needs = self._needs(tree, path)
+            step = _free(plain_name(one.id) or "result", taken)
+            self._made[one.id] = step
+            query = self._written(one.sql, tree, step) if needs else ""
+        except (SqlglotError, RecursionError) as error:  # what is nested too deep may first fail when it is written
             self._find(BAD_SQL, f"the query cannot be read: {str(error).splitlines()[0][:300]}", path)
             return
-        needs = self._needs(tree, path)
-        step = _free(plain_name(one.id) or "result", taken)
-        self._made[one.id] = step
         if needs:
             yield {
                 "id": step,
                 "component": PROCESSOR,
                 "mode": "transform",
                 "needs": needs,
-                "config": {"query": self._written(one.sql, tree, step)},
+                "config": {"query": query},
             }
 
     def _needs(self, tree: exp.Expr, path: tuple[str | int, ...]) -> list[str]:
@@ -206,6 +208,11 @@ class _Lowering:
             return
         if not one.target.strip():
             self._find(BAD_PLAN, "the output has no target", ("outputs", at, "target"), "name a table or a path")
+        elif not _ends_in(one.target, destination.ending):
+            # So that rows take the place of rows at most: not of a pipeline, a script, a page.
+            message = f"'{one.target}' is no file of {destination.component.name}"
+            hint = f"let the path end in {destination.ending}"
+            self._find(BAD_PLAN, message, ("outputs", at, "target"), hint)
         yield {
             "id": _free(f"store_{step}", taken),
             "component": destination.component.name,
@@ -223,6 +230,12 @@ class _Lowering:
 
     def _find(self, code: str, message: str, path: tuple[str | int, ...] = (), hint: str | None = None) -> None:
         self._findings.append(Diagnostic(code=code, message=message, path=path, hint=hint))
+
+
+def _ends_in(target: str, ending: str) -> bool:
+    """Whether a path has the writer's own ending, compressed or not; any table's name does."""
+    endings = tuple(f"{ending}{packed}" for packed in ("", *_PACKED))
+    return not ending or target.strip().lower().endswith(endings)
 
 
 def _takes_all(tree: exp.Expr) -> bool:

@@ -17,13 +17,15 @@ from osiris_core.canonical import digest_bytes
 from osiris_core.chat import events
 from osiris_core.chat.asking import pipeline_of
 from osiris_core.chat.components_text import components_text
-from osiris_core.chat.conversation import Conversation, Helpers, Memory
+from osiris_core.chat.conversation import Conversation, Helpers
 from osiris_core.chat.destinations import destinations_of
 from osiris_core.chat.looking import Looker
+from osiris_core.chat.memory import Memory
 from osiris_core.chat.providers import guided_for
 from osiris_core.chat.states import Signal, State
 from osiris_core.chat.store import UNKNOWN, Store
 from osiris_core.chat.trying import try_out
+from osiris_core.display import well_formed
 from osiris_core.errors import InvalidInput, OsirisError
 from osiris_core.model.yaml_write import dump
 from osiris_core.run.api import RunOptions, run_manifest
@@ -99,7 +101,10 @@ class ChatSession:
         self.store = Store(project.root / ".osiris", clean=world.redactor.text)
         try:
             resumed = self._resumed(choices.resume)
-            memory = self.store.load(resumed) if resumed else Memory()
+            memory = Memory()
+            if resumed:
+                self.store.hold(resumed)
+                memory = self.store.load(resumed)
             self.caller = make_caller(lambda event: _emit(self._record, event))
             helpers = self._helpers()
             # Last, so that no record is left open by what cannot even begin.
@@ -115,6 +120,8 @@ class ChatSession:
             self.store.close()
             raise
         self.id = resumed or self._record.id
+        if not resumed:
+            self.store.hold(self.id)
         self.file: Path | None = None
         self.conversation = Conversation(
             helpers,
@@ -131,7 +138,7 @@ class ChatSession:
     def _resumed(self, wanted: str | None) -> str | None:
         """The conversation to go on with: the one that is named, or the latest."""
         if wanted != LAST:
-            return wanted
+            return None if wanted is None else well_formed(wanted)
         known = self.store.all()
         if not known:
             raise InvalidInput(UNKNOWN, "there is no conversation to go on with")
@@ -162,6 +169,7 @@ class ChatSession:
 
     def say(self, text: str) -> None:
         """The person said something."""
+        text = well_formed(text)
         self._keep(self.conversation.memory)  # a line belongs to a conversation that is known
         self.store.add(self.id, "person", text)
         self.conversation.say(text)
@@ -271,7 +279,7 @@ class ChatSession:
             templates=choices.templates,
             destinations=self.destinations,
             components=components_text(world.registry)
-            if any("{{components}}" in template.text for template in choices.templates.values())
+            if any("components" in template.placeholders for template in choices.templates.values())
             else "",
             save=self._save,
             privacy=choices.privacy,

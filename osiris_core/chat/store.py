@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from osiris_core.chat.conversation import Memory
+from osiris_core.canonical import digest_bytes
 from osiris_core.chat.draft import Draft
+from osiris_core.chat.holding import Hold
+from osiris_core.chat.memory import Memory
 from osiris_core.chat.states import State
 from osiris_core.errors import InvalidInput, RunFailed
 from osiris_core.redaction import MASK
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 UNKNOWN: Final = "OSR-CHAT-040"
 UNUSABLE: Final = "OSR-CHAT-041"
+ELSEWHERE: Final = "OSR-CHAT-043"
 
 FILE: Final = "chat.sqlite"
 _BUSY_SECONDS: Final = 10.0
@@ -81,6 +84,7 @@ class Store:
     def __init__(self, folder: Path, *, clean: Callable[[str], str]) -> None:
         self.path = folder / FILE
         self._clean = clean
+        self._holds: list[Hold] = []
         try:
             folder.mkdir(parents=True, exist_ok=True)
             # What is said is nobody else's business; SQLite gives the files beside it the same mode.
@@ -97,8 +101,25 @@ class Store:
             raise
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file, and of what is held."""
         self._db.close()
+        while self._holds:
+            self._holds.pop().release()
+
+    def hold(self, conversation: str) -> None:
+        """Have a conversation for oneself until the store is closed. InvalidInput when it is open elsewhere."""
+        # A name that holds for any text: the person may have typed it.
+        path = self.path.with_name(f"chat-{digest_bytes(conversation.encode())[:16]}.lock")
+        try:
+            self._holds.append(Hold(path))
+        except BlockingIOError as error:
+            raise InvalidInput(
+                ELSEWHERE,
+                f"the conversation '{conversation}' is open elsewhere",
+                hint="go on there, or close it there and resume it again",
+            ) from error
+        except OSError as error:
+            raise self._unusable(error) from error
 
     def keep(self, conversation: str, memory: Memory) -> None:
         """Write ``memory`` as it stands."""
@@ -204,10 +225,10 @@ def _plain(memory: Memory, clean: Callable[[str], str]) -> dict[str, Any]:
     return {
         "state": memory.state.value,
         "said": [clean(one) for one in memory.said],
+        "asked": {str(at): clean(question) for at, question in memory.asked.items()},
         "goal": clean(memory.goal),
         "connections": list(memory.connections),
         "destination": memory.destination,
-        "questions": memory.questions,
         "draft": _plain_draft(memory.draft, clean),
         "previous": _plain_draft(memory.previous, clean),
         "problem": None if memory.problem is None else clean(memory.problem),
@@ -230,16 +251,20 @@ def _memory(data: dict[str, Any]) -> Memory:
     state = State(data["state"])
     draft = _draft(data["draft"])
     # Nothing that was only half done is taken for done, and an approval is given anew.
+    if state is State.RUN:
+        problem = "it ended in the middle of a run: look at what has been written before you run it again"
+    else:
+        problem = data["problem"]
     return Memory(
         state=state if state in (State.INIT, State.CLARIFY, State.COMPLETE) else State.ERROR,
         said=list(data["said"]),
+        asked={int(at): question for at, question in data.get("asked", {}).items()},  # of before it was kept: none
         goal=data["goal"],
         connections=tuple(data["connections"]),
         destination=data["destination"],
-        questions=data["questions"],
         draft=draft,
         previous=_draft(data["previous"]),
-        problem=data["problem"],
+        problem=problem,
         files=dict(data.get("files", {})),  # of before they were noted: none
     )
 

@@ -81,6 +81,11 @@ class Template:
         """The SHA-256 of the text, as lower-case hex."""
         return digest_bytes(self.text.encode())
 
+    @property
+    def placeholders(self) -> frozenset[str]:
+        """What it wants to be told."""
+        return frozenset(match["name"].strip() for match in _PLACEHOLDER.finditer(self.text))
+
     def render(self, values: Mapping[str, str]) -> str:
         """The prompt. What a value holds is not looked at for placeholders."""
         return _rendered(self.text, values)

@@ -244,10 +244,15 @@ def _exits(*, as_json: bool) -> Iterator[None]:
     except (click.exceptions.Exit, click.exceptions.Abort, click.ClickException, GeneratorExit):
         raise
     except BaseException as error:
-        if os.environ.get("OSIRIS_DEBUG") == "1":
-            print_note("".join(traceback.format_exception(error)))
-        print_error(_unforeseen(error), as_json=as_json)
+        print_unforeseen(error, as_json=as_json)
         raise click.exceptions.Exit(int(ExitCode.FAILED)) from error
+
+
+def print_unforeseen(error: BaseException, *, as_json: bool) -> None:
+    """Report what no code of ours has wrapped; with ``OSIRIS_DEBUG=1`` where it comes from, too."""
+    if os.environ.get("OSIRIS_DEBUG") == "1":
+        print_note("".join(traceback.format_exception(error)))
+    print_error(_unforeseen(error), as_json=as_json)
 
 
 def _unforeseen(error: BaseException) -> OsirisError:

@@ -106,7 +106,8 @@ def readme(purposes: tuple[Purpose, ...]) -> str:
         "name in double braces; one that is required must stand in the text, one that is unknown is an error.",
         "What is safe is decided by the program, whatever stands here.",
         "",
-        "A line `=== person` or `=== model` begins a turn of an example conversation.",
+        "In guided.md a line `=== person` or `=== model` begins a turn of an example conversation; in the others it is",
+        "text like any.",
     ]
     for purpose in purposes:
         lines += ["", f"## {purpose.name}.md", ""]

@@ -109,6 +109,7 @@ def _states(pipeline: str, profile: str | None, params: tuple[str, ...]) -> Iter
             record=NoRecord(Path(folder), "state"),
             budget=Budget(memory=limits.memory, threads=limits.threads),
             project_root=workspace.project.root,
+            reserved=workspace.project.reserved,
         )
         yield manifest.name, States(manifest, prepare(manifest, registry, connect), quiet)
 

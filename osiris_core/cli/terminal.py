@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from osiris_core.chat.states import WAITING, Signal, State
-from osiris_core.cli.output import print_error, print_text, standard_output
+from osiris_core.cli.output import print_error, print_text, print_unforeseen, standard_output
 from osiris_core.cli.terminal_commands import COMMANDS, perform
 from osiris_core.cli.terminal_desk import CannotDo, Desk, Leave
 from osiris_core.cli.terminal_lines import EditedLines, PlainLines, is_editable, masked_history
@@ -76,6 +76,8 @@ class _Talking:
             for line in session.store.lines(session.id)[-_REPEATED:]:
                 mark = "»" if line.who == "model" else ">"
                 print_text("\n".join(f"{mark} {text}" for text in line.text.splitlines()))
+            if (problem := session.conversation.memory.problem) is not None:
+                desk.note(visible_line(problem))
             self._guarded(self._resume)
         if wish:
             self._guarded(lambda: self._say(wish))
@@ -119,6 +121,11 @@ class _Talking:
                 desk.note("an answer is needed, and nothing more comes")
                 raise Leave from None
             desk.note("not done")
+        except Leave:
+            raise
+        except Exception as error:  # noqa: BLE001 - reported as the defect that it is; what was said is not lost by it
+            self.status = ExitCode.FAILED
+            print_unforeseen(error, as_json=False)
         if self._session.state not in WAITING:
             # Stopped between two states: the person can go on from here, too.
             self._session.conversation.finish(Signal.FAILED, "stopped")
@@ -134,24 +141,30 @@ class _Talking:
         self._ready()
 
     def _resume(self) -> None:
+        """Back to where it waited. Nothing is run: nobody has seen the pipeline since, and it may have run already."""
         self._session.resume()
-        self._ready()
+        self._shown()
 
     def _ready(self) -> None:
         """A pipeline is ready, if it is: show it, or ask for approval where that was wanted."""
-        from osiris_core.cli.terminal_draft import proposal
         from osiris_core.cli.terminal_run import execute, screen
 
-        if self._session.state is not State.APPROVAL:
-            return
         if not self._run_it:
-            proposal(self._desk)
+            self._shown()
+        elif self._session.state is not State.APPROVAL:
+            return
         elif self._yes:
             draft = self._desk.proved()
             screen(self._desk, draft)
             self.status = execute(self._desk, draft).exit_code
         else:
             self._perform("/run")
+
+    def _shown(self) -> None:
+        from osiris_core.cli.terminal_draft import proposal
+
+        if self._session.state is State.APPROVAL:
+            proposal(self._desk)
 
     def _ended(self) -> None:
         """Nothing more comes. Along a pipe that is no answer."""

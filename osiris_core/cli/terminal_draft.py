@@ -145,8 +145,7 @@ def save(desk: Desk, argument: str) -> None:
     draft, session = desk.draft(), desk.session
     project = session.world.loaded.project
     if argument:
-        path = Path(argument).expanduser().absolute()
-        _write(desk, path, draft.oml)
+        path = _write(desk, argument, draft.oml)
     elif session.file is None or _read(session.file) != draft.oml.encode():
         raise CannotDo("the pipeline is kept nowhere as it stands: /validate keeps it, /save FILE writes it anyway")
     else:
@@ -167,16 +166,21 @@ def _read(path: Path) -> bytes | None:
         return None
 
 
-def _write(desk: Desk, path: Path, text: str) -> None:
+def _write(desk: Desk, name: str, text: str) -> Path:
+    """Keep ``text`` in the file that the person named; its path."""
     data = text.encode()
-    shown = visible_line(str(path))
+    shown = visible_line(name)
     try:
+        path = Path(name).expanduser().absolute()
+        shown = visible_line(str(path))
         other = path.exists() and path.read_bytes() != data
         if other and desk.ask(f"{shown} is there already. Replace it?", ("yes", "no")) == "no":
             raise CannotDo("nothing was written")
         path.write_bytes(data)
-    except OSError as error:
-        raise CannotDo(f"{shown} cannot be written: {error.strerror or error}") from error
+    except (OSError, ValueError, RuntimeError) as error:  # no such user's home is a RuntimeError, a NUL a ValueError
+        why = error.strerror if isinstance(error, OSError) else None
+        raise CannotDo(f"{shown} cannot be written: {why or error}") from error
+    return path
 
 
 def _edited(desk: Desk, text: str) -> str:

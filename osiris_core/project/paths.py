@@ -52,6 +52,13 @@ class Project:
         """Where sessions leave their records."""
         return self.root / self.logs_folder
 
+    @property
+    def reserved(self) -> tuple[Path, ...]:
+        """The files and folders below the root that are Osiris's own. No pipeline writes there."""
+        own = (self.settings_file, self.connections_file, self.build, self.logs)
+        # A folder of the settings may be any; one that holds the project itself keeps nothing to write to.
+        return tuple(one for one in own if not self.root.is_relative_to(one))
+
     def shown(self, path: Path) -> str:
         """``path`` as messages name it: relative to the root with ``/`` when below it, else in full."""
         try:

@@ -248,6 +248,7 @@ class _Run:
             steps=self._steps,
             began=self._started if self._options.began is None else self._options.began,
             data_values=self._data_values,
+            reserved=project.reserved,
             incrementals=plan_incremental(manifest, prepared, self._options.bounds),
         )
         return Execution(self._state, self._options.interrupts).execute()

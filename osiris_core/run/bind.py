@@ -49,6 +49,7 @@ def bind(
     connect: Callable[[ManifestStep], Any],
     limits: Limits,
     project_root: Path,
+    reserved: tuple[Path, ...] = (),
     clean: Callable[[str], str],
 ) -> tuple[BoundStep, ...]:
     """What each step of ``manifest`` will produce, in execution order; errors are in the steps, redacted."""
@@ -61,6 +62,7 @@ def bind(
             record=NoRecord(Path(folder), "explain"),
             budget=Budget(memory=limits.memory, threads=limits.threads),
             project_root=project_root,
+            reserved=reserved,
         )
         states = States(manifest, prepared, quiet)
         pairs = incremental_pairs(manifest)

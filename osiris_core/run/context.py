@@ -68,6 +68,7 @@ class StepContext:
         token: CancelToken,
         failpoints: Failpoints,
         data_values: bool = False,
+        reserved: tuple[Path, ...] = (),
     ) -> None:
         self.step_id = step_id
         self.run_id = record.id
@@ -75,6 +76,7 @@ class StepContext:
         self.manifest_hash = manifest_hash
         self.connection = connection
         self.project_root = project_root
+        self.reserved = reserved
         self.memory_limit = budget.memory
         self.threads = budget.threads
         self.data_values = data_values

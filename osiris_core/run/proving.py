@@ -110,6 +110,7 @@ class Prover:
             connect=self._connect(),
             limits=limits_of(self.loaded.settings.run),
             project_root=self.loaded.project.root,
+            reserved=self.loaded.project.reserved,
             clean=self.redactor.text,
         )
         findings, unreachable, unusable = [], [], None

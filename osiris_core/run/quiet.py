@@ -47,6 +47,7 @@ class Quiet:
     record: NoRecord
     budget: Budget
     project_root: Path
+    reserved: tuple[Path, ...] = ()
 
     def context(self, prepared: PreparedStep) -> StepContext:
         """The context of one step; resolves its connection."""
@@ -62,4 +63,5 @@ class Quiet:
             record=self.record,
             token=CancelToken(),
             failpoints=Failpoints(),
+            reserved=self.reserved,
         )

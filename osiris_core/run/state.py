@@ -125,6 +125,8 @@ class RunState:
     """When the command began, by the monotonic clock."""
     data_values: bool = False
     """Whether the record may hold values of the data."""
+    reserved: tuple[Path, ...] = ()
+    """What of the project is Osiris's own."""
     incrementals: Mapping[str, IncrementalExtract] = attrs.field(factory=dict)
     spools: dict[str, SpooledRows] = attrs.field(factory=dict)
     lock: threading.Lock = attrs.field(factory=threading.Lock)
@@ -152,6 +154,7 @@ class RunState:
             token=token,
             failpoints=self.failpoints,
             data_values=self.data_values,
+            reserved=self.reserved,
         )
 
 

@@ -116,6 +116,11 @@ class DriverContext(Protocol):
         ...
 
     @property
+    def reserved(self) -> tuple[Path, ...]:
+        """The project's files and folders that are Osiris's own; what writes files refuses a path there."""
+        ...
+
+    @property
     def window(self) -> Window | None:
         """Which rows an extractor with ``incremental`` shall read; None for a step without it."""
         ...

@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 from contextlib import closing
 
+import click
 import pytest
 
 from osiris_core.chat.calling import Caller, Candidate, Limits
@@ -82,7 +83,8 @@ def test_conversations(shop):
     shop.redactor.register("sesame-opens-9")
     assert failed(lambda: shop.chat().say("it is sesame-opens-9")) == "OSR-CHAT-010"
     assert failed(lambda: shop.chat().run("")) == "OSR-CHAT-032"
-    assert failed(lambda: shop.chat(resume="chat_nothing")) == "OSR-CHAT-040"
+    for unknown in ("chat_nothing", "caf\udce9/../x"):
+        assert failed(lambda name=unknown: shop.chat(resume=name)) == "OSR-CHAT-040"
     wrong = plan("SELECT nothing FROM customers")
     shop.server.say(intent(), wrong, wrong)
     assert failed(lambda: shop.chat().say("customers")) == "OSR-CHAT-031"
@@ -113,6 +115,57 @@ def test_stopped_at_the_keyboard(shop):
         chat.say("customers")
     assert caught.value.code == "OSR-CHAT-033"
     assert chat.state.value == "ERROR"
+
+
+def test_a_defect_leaves_a_state_one_can_go_on_from(shop):
+    """Of ours or of a library's: here, that nobody can be shown what is done."""
+    chat = shop.chat()
+    shown = shop.front.progress
+
+    def broken(_text):
+        raise ZeroDivisionError("by nothing")
+
+    shop.front.progress = broken
+    with pytest.raises(OsirisError, match="internal error: ZeroDivisionError: by nothing") as caught:
+        chat.say("customers")
+    assert (caught.value.code, chat.state.value) == ("OSR-CHAT-036", "ERROR")
+    shop.front.progress = shown
+    shop.server.say(intent(), plan())
+    chat.say("customers by city")
+    assert chat.state.value == "APPROVAL"
+
+
+class OddInput:
+    """A standard input that breaks in the middle."""
+
+    def __init__(self, *lines):
+        self._lines = iter(lines)
+        self.buffer = self
+
+    def isatty(self):
+        return False
+
+    def readline(self):
+        line = next(self._lines, b"")
+        if isinstance(line, BaseException):
+            raise line
+        return line
+
+
+def test_a_defect_does_not_end_the_terminal(shop, monkeypatch, capfd):
+    from osiris_core.cli.output import reporting
+    from osiris_core.cli.printed import printed
+    from osiris_core.cli.terminal import talk
+
+    shop.server.say(intent(), plan(), intent(), plan())
+    lines = OddInput(b"customers\n", b"/run\n", ZeroDivisionError("by nothing"), b"customers again\n", b"/quit\n")
+    monkeypatch.setattr("sys.stdin", lines)
+    chat = shop.chat()
+    with click.Context(click.Command("chat")), reporting(as_json=False, alone=True), printed(shop.redactor) as shown:
+        talk(chat, None, shown)
+    assert "internal error: ZeroDivisionError: by nothing" in capfd.readouterr().err
+    assert chat.state.value == "APPROVAL"
+    assert len(chat.store.lines(chat.id)) == 2
 
 
 def test_stopped_between_two_states(shop):
@@ -158,6 +211,7 @@ def test_prompts(tmp_path):
     folder = str(tmp_path / "prompts")
     assert CliRunner().invoke(dump_prompts, ["--export", folder]).exit_code == 0
     assert "OSR-CHAT-050" in CliRunner().invoke(dump_prompts, ["--export", folder]).output
+    assert "In guided.md a line `=== person`" in (tmp_path / "prompts" / "README.md").read_text()
 
 
 def test_evaluations(tmp_path):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 
 import attrs
 import pytest
@@ -10,7 +13,9 @@ import pytest
 from osiris_core.chat import events
 from osiris_core.chat.draft import oml_hash
 from osiris_core.chat.states import Signal, State
+from osiris_core.chat.templates import load_templates
 from osiris_core.errors import ConnectionUnusable, InvalidInput, OsirisError, RunFailed
+from osiris_core.model import yaml
 from osiris_core.spec.llm import LLMError
 from tests.chat.conftest import PASSWORD, impossible, intent, plan
 from tests.servers.models import Reply, Status
@@ -56,6 +61,22 @@ def test_a_question_and_its_answer(shop):
     chat.say("2013")
     assert chat.state is State.APPROVAL
     assert shop.front.states == ["INTENT_CAPTURED", "CLARIFY", *HAPPY]
+    said = [(one["role"], one["content"]) for one in shop.server.calls[1].body["messages"][1:]]
+    assert said == [("user", "customers of that year"), ("assistant", "Which year?"), ("user", "2013")]
+
+
+def test_what_a_question_and_its_answer_came_to_describes_the_pipeline(shop):
+    shop.server.say(intent(question="The first city or the second?"), intent("customers of the second city"), plan())
+    chat = shop.chat()
+    chat.say("customers of a city")
+    chat.close()
+    again = shop.chat(resume=chat.id)
+    again.say("the second")
+    assert "The first city or the second?" in shop.server.calls[1].text
+    assert yaml.load(again.draft.oml, file="x").data["description"] == "customers of the second city"
+    shop.server.say(intent("orders"), plan())
+    again.say("orders by city")
+    assert [one["role"] for one in shop.server.calls[3].body["messages"]] == ["system", "user"]
 
 
 def test_it_does_not_ask_for_ever(shop):
@@ -138,6 +159,19 @@ def test_a_plan_that_cannot_be_read_goes_back_once(shop, reply):
     chat.say("customers by city")
     assert chat.state is State.APPROVAL
     assert shop.front.said == []
+
+
+def test_half_a_character_is_replaced_where_it_comes_in(shop):
+    """In a reply's escape, in a repaired reply, in an argument of other bytes, in a text that was edited."""
+    half = plan('SELECT city AS "\ud83d", 1 + city AS n FROM customers')
+    shop.server.say(intent("cities \ud83d"), half, plan(assumptions=["\udc00"]))
+    chat = shop.chat()
+    chat.say("caf\udce9s by city")
+    assert chat.state is State.APPROVAL
+    assert chat.draft.assumptions == ("\ufffd",)
+    chat.conversation.edit(chat.draft.oml + "# \udce9\n")
+    assert chat.draft.oml.endswith("# \ufffd\n")
+    assert [one.text for one in chat.store.lines(chat.id)] == ["caf\ufffds by city"]
 
 
 def test_prose_twice_is_an_error_with_a_way_on(shop):
@@ -315,6 +349,23 @@ def test_a_secret_is_not_sent(shop):
             assert PASSWORD.encode() not in file.read_bytes(), file
 
 
+@pytest.mark.parametrize("fast", [False, True])
+def test_after_a_sentence_with_a_secret_the_next_is_heard(shop, fast):
+    chat = shop.chat(fast=fast)
+    shop.redactor.register(PASSWORD)
+    with pytest.raises(OsirisError, match="what would be sent holds a secret"):
+        chat.say(f"log in with {PASSWORD}")
+    shop.server.on("You fill in one form about", intent())
+    shop.server.on("table customers", plan())
+    chat.say("customers by city")
+    assert chat.state is State.APPROVAL
+    assert "log in" not in shop.sent
+    chat.close()
+    again = shop.chat(resume=chat.id)
+    assert again.conversation.memory.said == ["customers by city"]
+    assert [line.text for line in again.store.lines(chat.id)] == ["log in with ***", "customers by city"]
+
+
 def test_strict_sends_no_value(shop):
     shop.server.say(intent(), plan())
     shop.chat(privacy="strict").say("customers by city")
@@ -345,11 +396,51 @@ def test_it_is_resumed_after_a_crash_in_the_middle(shop):
     shop.server.say(intent(question="Which?"))
     chat = shop.chat()
     chat.say("customers")
+    chat.store.close()  # as the system closes it when a process dies
     again = shop.chat(resume=chat.id)
     assert again.state is State.CLARIFY
     shop.server.say(intent(), plan())
     again.say("those by city")
     assert again.state is State.APPROVAL
+
+
+def test_a_conversation_is_open_once(shop):
+    """Of two that keep all they remember, one would lose what it was told."""
+    shop.server.say(intent(question="Which?"), intent(), plan())
+    chat = shop.chat()
+    chat.say("customers")
+    for wanted in (chat.id, "last"):
+        with pytest.raises(InvalidInput, match="is open elsewhere") as caught:
+            shop.chat(resume=wanted)
+        assert caught.value.code == "OSR-CHAT-043"
+    other = shop.chat()  # another one is in nobody's way
+    chat.say("those by city")
+    chat.close()
+    other.close()
+    again = shop.chat(resume=chat.id)
+    assert again.conversation.memory.said == ["customers", "those by city"]
+    again.close()
+    assert not list((shop.path / ".osiris").glob("*.lock"))
+
+
+def test_a_conversation_that_somebody_killed_is_not_open(shop):
+    """The lock is the system's: what is left of its file holds nothing."""
+    shop.server.say(intent(question="Which?"))
+    chat = shop.chat()
+    chat.say("customers")
+    script = (
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from osiris_core.chat.store import Store\n"
+        "store = Store(Path(sys.argv[1]), clean=str)\n"
+        "store.hold(sys.argv[2])\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    chat.close()
+    done = subprocess.run([sys.executable, "-c", script, shop.path / ".osiris", chat.id], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert list((shop.path / ".osiris").glob("*.lock"))
+    assert shop.chat(resume=chat.id).state is State.CLARIFY
 
 
 HELD = (
@@ -397,6 +488,47 @@ def test_a_mask_that_a_model_copied_is_no_value(shop):
     shop.server.say(intent(), plan())
     again.say("customers by city, whoever they are")
     assert again.state is State.APPROVAL
+
+
+def test_a_mask_that_the_person_wrote_is_no_secret(shop):
+    starred = "SELECT city, '***' AS stars FROM customers"
+    shop.server.say(intent(), plan("SELECT cty FROM customers"), plan(starred))
+    chat = shop.chat()
+    chat.say("each city with *** behind it")
+    assert chat.state is State.APPROVAL
+    assert "'***'" in chat.draft.oml
+
+
+def test_a_mask_in_a_repair_that_nobody_asked_for_is_a_secret(shop):
+    shop.server.say(intent(), plan("SELECT cty FROM customers"), plan("SELECT city, '***' AS s FROM customers"))
+    with pytest.raises(InvalidInput, match="held a secret"):
+        shop.chat().say("each city")
+
+
+def test_tables_that_a_failed_wish_lacked_are_not_those_of_the_next(shop):
+    """The next may ask for tables of its own, once."""
+    for at in range(20):
+        (shop.path / "data" / f"stock_{at}.csv").write_text("item,city\n1,Oslo\n")
+    lacking = plan(more_tables=["stock_17.csv"])
+    shop.server.say(intent("customers"), lacking, Status(401, "no such key"))
+    chat = shop.chat()
+    with pytest.raises(LLMError):
+        chat.say("customers by city")
+    shop.server.say(intent("customers"), lacking, plan())
+    chat.say("customers by city")
+    assert chat.state is State.APPROVAL
+    assert shop.front.states[-8:].count("DISCOVERY") == 2
+
+
+@pytest.mark.parametrize("written", ["{{components}}", "{{ components }}"])
+def test_a_prompt_of_ones_own_is_told_the_components_that_it_asks_for(shop, written):
+    templates = load_templates()
+    templates["plan"] = attrs.evolve(templates["plan"], text=f"{templates['plan'].text}\n{written}\n")
+    shop.server.say(intent(), plan(), intent(), plan())
+    shop.chat(templates=templates).say("customers by city")
+    assert "filesystem.jsonl_extractor" in shop.server.calls[-1].text
+    shop.chat().say("customers by city")
+    assert "filesystem.jsonl_extractor" not in shop.server.calls[-1].text
 
 
 def test_each_event_of_the_record_has_the_fields_of_its_kind(shop):
@@ -462,6 +594,7 @@ def test_conversations_are_nobody_elses_and_a_damaged_one_is_said(shop):
     chat.say("customers by city")
     assert {path.stat().st_mode & 0o077 for path in (shop.path / ".osiris").glob("chat.sqlite*")} == {0}
     chat.store._db.execute("UPDATE conversation SET memory = '{}'")
+    chat.close()
     with pytest.raises(RunFailed, match="is damaged"):
         shop.chat(resume=chat.id)
 

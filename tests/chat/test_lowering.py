@@ -123,6 +123,8 @@ def test_the_same_plan_gives_the_same_text():
         ([("r", "SELECT o.totl FROM orders o")], "table 'orders' has no column 'totl'"),
         ([("r", "SELEC 1")], "the query cannot be read"),
         ([("r", "SELECT 1")], "the query reads no table"),
+        ([("r", f"SELECT id{'::int' * 400} FROM orders")], "the query cannot be read"),
+        ([("r", f"SELECT {'(' * 3000}id{')' * 3000} FROM orders")], "the query cannot be read"),
         ([("r", "SELECT * FROM read_csv('/etc/passwd')")], "reads no table|no table"),
         ([("r", "SELECT '${SECRET}' FROM orders")], r"'\$\{' stands in the plan"),
     ],
@@ -142,11 +144,19 @@ def test_queries_that_are_refused(transforms, said):
         (out("orders", mode="upsert"), "filesystem.csv_writer cannot 'upsert'"),
         (out("orders", to="duckdb.writer@main", mode="upsert"), "'upsert' needs a key"),
         (out("orders", target=" "), "the output has no target"),
+        (out("orders", target="output/x"), "'output/x' is no file of filesystem.csv_writer"),
+        (out("orders", target="osiris.yaml"), "'osiris.yaml' is no file of filesystem.csv_writer"),
+        (out("orders", target="x.csv.sh"), "'x.csv.sh' is no file of filesystem.csv_writer"),
         (out("orders", target="${HOME}/x.csv"), "'${' stands in the plan, which refers to nothing"),
     ],
 )
 def test_outputs_that_are_refused(output, said):
     assert said in refusals(outputs=(output,))
+
+
+@pytest.mark.parametrize("target", ["x.csv", "a/X.CSV", "x.csv.gz", "x.csv.zst"])
+def test_a_file_has_its_writers_ending(target):
+    assert steps(lowered(outputs=(out("orders", target=target),)))["store_orders"]["config"]["path"] == target
 
 
 def test_a_plan_that_stores_nothing_is_refused():

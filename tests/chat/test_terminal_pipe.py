@@ -91,6 +91,36 @@ def test_another_file_is_not_replaced_without_a_yes(flights, server):
     assert (flights / "mine.yaml").read_text() == "mine"
 
 
+def test_resuming_runs_nothing_and_says_that_a_run_was_cut_off(flights, server):
+    server.say(intent(), plan(CARRIERS))
+    killed = {"OSIRIS_TEST_FAILPOINTS": "1", "OSIRIS_FAILPOINT": "after_publish@store_result:kill"}
+    done = piped(flights, "flights per carrier\n/run\nyes\n", **killed)
+    assert done.returncode not in range(128)
+    old = flights / "output" / "result.csv"
+    old.unlink()
+    again = piped(flights, "/quit\n", "--resume", "last", "--run", "--yes")
+    assert again.returncode == 0, again.stderr
+    assert "it ended in the middle of a run: look at what has been written" in again.stderr
+    assert "- writes result to output/result.csv" in again.stdout
+    assert not old.exists()
+    other = plan(CARRIERS, outputs=[{**plan()["outputs"][0], "target": "output/other.csv"}])
+    server.say(intent(), other)
+    last = piped(flights, "/quit\n", "into another file", "--resume", "last", "--run", "--yes")
+    assert last.returncode == 0, last.stderr
+    assert "in the middle of a run" not in last.stderr
+    assert (flights / "output" / "other.csv").exists()
+    assert not old.exists()
+
+
+@pytest.mark.parametrize("path", ["~nosuchuser/x.yaml", "a\0.yaml", "no/such/folder.yaml"])
+def test_what_cannot_be_saved_does_not_end_it(flights, server, path):
+    server.say(intent(), plan(CARRIERS))
+    done = piped(flights, f"flights per carrier\n/save {path}\n/save mine.yaml\n")
+    assert done.returncode == 0, done.stderr
+    assert "cannot be written: " in done.stderr
+    assert "saved: mine.yaml" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [

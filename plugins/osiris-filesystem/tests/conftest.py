@@ -13,6 +13,7 @@ from arro3.core import Table
 
 from osiris_core.model.structure import structure
 from osiris_core.plugins.registry import load_registry
+from osiris_core.project.paths import Project
 from osiris_core.redaction import Redactor
 from osiris_core.run.cancel import CancelToken
 from osiris_core.run.context import Budget, StepContext
@@ -88,6 +89,7 @@ class Folder:
             manifest_hash="0" * 64,
             connection=self.connection,
             project_root=self.path,
+            reserved=Project(self.path).reserved,
             scratch=self.path / "scratch",
             budget=Budget(memory=self.memory, threads=self.threads),
             record=session,

@@ -162,6 +162,63 @@ def test_unusable_roots(folder, root):
     assert caught.value.code == "OSR-FS-007"
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        ".env",
+        "data/.env",
+        ".osiris/chat.sqlite",
+        ".git/hooks/pre-commit",
+        "./.x/../y.csv",
+        "osiris.yaml",
+        "osiris_connections.yaml",
+        "./osiris.yaml",
+        "logs/run_1/events.jsonl",
+        "logs",
+        "build/latest.json",
+        "linked/chat.sqlite",
+        "elsewhere/events.jsonl",
+    ],
+)
+@pytest.mark.parametrize("root", [None, "."])
+def test_what_is_hidden_or_osiriss_own_is_not_written(folder, path, root):
+    for name in (".osiris", "data", "logs"):
+        (folder.path / name).mkdir()
+    (folder.path / "linked").symlink_to(".osiris")
+    (folder.path / "elsewhere").symlink_to("logs")
+    folder.file("osiris.yaml", "mine")
+    if root is not None:
+        folder.connect(root=root)
+    write_refused(folder, path, "OSR-FS-002" if ".." in path else "OSR-FS-010", create_dirs=True)
+    assert folder.bytes("osiris.yaml") == b"mine"
+
+
+def test_a_root_does_not_make_osiriss_own_folders_writable(folder):
+    (folder.path / ".osiris").mkdir()
+    folder.connect(root=".osiris")
+    write_refused(folder, "a.csv", "OSR-FS-010")
+    folder.connect(root=str(folder.path / "logs"))
+    (folder.path / "logs").mkdir(exist_ok=True)
+    write_refused(folder, "a.csv", "OSR-FS-010")
+
+
+def test_what_only_looks_like_it_is_written(folder):
+    for path in ("logs.csv", "builds/a.csv", "data/osiris.yaml", "a.b/c.csv"):
+        folder.write("csv_writer", "SELECT 1 a", path=path, create_dirs=True)
+        assert folder.bytes(path) == b"a\n1\n"
+
+
+def test_what_lies_above_the_project_may_be_called_anything(tmp_path):
+    from .conftest import Folder
+
+    (tmp_path / ".hidden" / "project").mkdir(parents=True)
+    folder = Folder(tmp_path / ".hidden" / "project")
+    folder.write("csv_writer", "SELECT 1 a", path="a.csv")
+    folder.connect(root=str(tmp_path))
+    folder.write("csv_writer", "SELECT 1 a", path=".hidden/project/b.csv")
+    assert folder.bytes("b.csv") == b"a\n1\n"
+
+
 def test_a_read_only_connection_is_not_written(rooted):
     rooted.connect(root="data", writable=False)
     assert rooted.rows("csv_extractor", path="a.csv") == [(1,)]

@@ -22,6 +22,7 @@ PATHS: Final = (
     ErrorEntry(
         "OSR-FS-009", "a folder's record of its parts cannot be trusted", "write the folder anew with mode replace"
     ),
+    ErrorEntry("OSR-FS-010", "a hidden file, or one of Osiris's own, would be written", "choose another path"),
 )
 
 READING: Final = (

@@ -15,7 +15,7 @@ def root_of(ctx: DriverContext, *, to_write: bool = False) -> Root:
     """The connection's root, or the project's when the step names no connection."""
     connection = ctx.connection
     if connection is None:
-        return Root.of(".", ctx.project_root)
+        return Root.of(".", ctx.project_root, ctx.reserved)
     if to_write and not connection.writable:
         raise DriverError("OSR-FS-056", f"the connection with root '{connection.root}' is read-only")
-    return Root.of(connection.root, ctx.project_root)
+    return Root.of(connection.root, ctx.project_root, ctx.reserved)

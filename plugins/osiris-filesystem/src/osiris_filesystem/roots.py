@@ -22,7 +22,7 @@ import attrs
 from osiris_core.api import ConnectionUnusable, DriverError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 _ACTING: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 _DRIVE: Final = re.compile(r"[A-Za-z]:")
@@ -66,12 +66,16 @@ def checked_parts(path: str) -> tuple[str, ...]:
 
 @attrs.frozen
 class Root:
-    """A folder that every path resolves inside. ``path`` is absolute and free of links."""
+    """A folder that every path resolves inside. ``path`` is absolute and free of links, as are the project's folder
+    and what in it is ``reserved`` for Osiris.
+    """
 
     path: Path
+    project: Path | None = None
+    reserved: tuple[Path, ...] = ()
 
     @classmethod
-    def of(cls, folder: str, project_root: Path) -> Root:
+    def of(cls, folder: str, project_root: Path, reserved: Iterable[Path] = ()) -> Root:
         """The root that a connection names, relative to the project's root; raises ConnectionUnusable."""
         if _ACTING.search(folder):
             raise ConnectionUnusable("OSR-FS-007", f"the root '{shown(folder)}' holds control or invisible characters")
@@ -82,7 +86,7 @@ class Root:
             raise ConnectionUnusable("OSR-FS-007", f"the root '{folder}' cannot be found: {_why(error)}") from error
         if not real.is_dir():
             raise ConnectionUnusable("OSR-FS-007", f"the root '{folder}' is not a folder")
-        return cls(real)
+        return cls(real, project_root.resolve(), tuple(one.resolve() for one in reserved))
 
     def relative(self, path: str) -> tuple[str, ...]:
         """The components of ``path`` below the root; an absolute path must begin with the root's."""

@@ -23,6 +23,7 @@ from osiris_filesystem.roots import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from osiris_filesystem.roots import Root
 
@@ -119,7 +120,22 @@ def target_parts(root: Root, path: str) -> tuple[str, ...]:
         raise DriverError("OSR-FS-051", f"the path '{path}' is the connection's root itself")
     if parts[-1].startswith((_PREFIX, "_osiris")):
         raise DriverError("OSR-FS-001", f"the name '{parts[-1]}' is one that Osiris keeps for itself")
+    _refuse_own(root, root.path.joinpath(*root.real_parts(parts[:-1]), parts[-1]), path)
     return parts
+
+
+def _refuse_own(root: Root, target: Path, path: str) -> None:
+    """Refuse to write what is hidden, ``.env`` above all, or Osiris's own: rows in their place would undo a project.
+
+    What lies above the project or the root may be called anything.
+    """
+    within = root.project if root.project is not None and target.is_relative_to(root.project) else root.path
+    hidden = next((part for part in target.relative_to(within).parts if part.startswith(".")), None)
+    if hidden is not None:
+        raise DriverError("OSR-FS-010", f"'{shown(path)}' would write '{shown(hidden)}', which is hidden")
+    own = next((one for one in root.reserved if target.is_relative_to(one)), None)
+    if own is not None:
+        raise DriverError("OSR-FS-010", f"'{shown(path)}' would write '{own.name}', which is Osiris's own")
 
 
 def mode_of(folder: int, name: str) -> int | None:

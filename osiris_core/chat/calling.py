@@ -157,6 +157,8 @@ class Caller:
     ) -> None:
         self.candidates = tuple(candidates)
         self.spent = Spent()
+        self.before = 0.0
+        """What the conversation cost before it was resumed, in US dollars; a limit counts it."""
         self.sent: Sent | None = None
         """The last that was sent, as long as the process lives; no file holds it."""
         self._redactor = redactor
@@ -167,6 +169,11 @@ class Caller:
         self._passed_over: set[str] = set()
         for one in candidates:
             self._mask(one)
+
+    @property
+    def total(self) -> float:
+        """What the conversation has cost so far at most, in US dollars."""
+        return self.before + self.spent.cost + self.spent.feared
 
     def ask_first(self, candidate: Candidate) -> None:
         """Ask ``candidate`` from now on, and those there are after it."""
@@ -233,9 +240,9 @@ class Caller:
     def _afford(self) -> None:
         """Raise OsirisError when the limit of cost is reached."""
         limit, spent = self._limits.cost, self.spent
-        if limit is not None and spent.cost + spent.feared >= limit:
+        if limit is not None and self.total >= limit:
             more = f", and up to ${spent.feared:.4f} more that no reply told" if spent.feared else ""
-            message = f"the conversation has cost ${spent.cost:.4f}{more}, and may cost ${limit:.2f}"
+            message = f"the conversation has cost ${self.before + spent.cost:.4f}{more}, and may cost ${limit:.2f}"
             raise OsirisError(DEAR, message, hint="raise --max-cost or llm.max_cost")
 
     def _ask(

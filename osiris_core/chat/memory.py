@@ -34,6 +34,9 @@ class Memory:
     files: dict[str, str] = attrs.field(factory=dict)
     """The files that this conversation wrote in the project, with the SHA-256 of what it wrote last."""
 
+    cost: float = 0.0
+    """What the models have cost at most, in US dollars."""
+
     def hear(self, sentence: str) -> None:
         """The person said this: the answer to a question, or a wish of its own."""
         self.said = [*self.said, sentence]

@@ -106,6 +106,7 @@ class ChatSession:
                 self.store.hold(resumed)
                 memory = self.store.load(resumed)
             self.caller = make_caller(lambda event: _emit(self._record, event))
+            self.caller.before = memory.cost
             helpers = self._helpers()
             # Last, so that no record is left open by what cannot even begin.
             self._record = Session.create(
@@ -294,6 +295,7 @@ class ChatSession:
         return tuple(row for one in tried for row in one.rows)
 
     def _keep(self, memory: Memory) -> None:
+        memory.cost = self.caller.total
         self.store.keep(self.id, memory)
 
     def _save(self, draft: Draft) -> None:

@@ -233,6 +233,7 @@ def _plain(memory: Memory, clean: Callable[[str], str]) -> dict[str, Any]:
         "previous": _plain_draft(memory.previous, clean),
         "problem": None if memory.problem is None else clean(memory.problem),
         "files": memory.files,
+        "cost": memory.cost,
     }
 
 
@@ -266,6 +267,7 @@ def _memory(data: dict[str, Any]) -> Memory:
         previous=_draft(data["previous"]),
         problem=problem,
         files=dict(data.get("files", {})),  # of before they were noted: none
+        cost=float(data.get("cost", 0.0)),
     )
 
 

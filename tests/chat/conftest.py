@@ -83,6 +83,7 @@ class Shop:
         self.front = Watching()
         self.redactor = Redactor()
         self.waited = []
+        self.price = None
 
     def chat(self, *, max_cost=None, tries=None, extra=(), **choices):
         """A conversation; ``extra`` are further base URLs to fall back to."""
@@ -117,7 +118,7 @@ class Shop:
             CompatibleConfig(base_url=url, model="test-model"), ProviderContext(variables={}, memory=Forgetful())
         )
         self._stack.callback(provider.close)
-        return Candidate(provider_name="openai_compatible", provider=provider, model="test-model")
+        return Candidate(provider_name="openai_compatible", provider=provider, model="test-model", price=self.price)
 
     @property
     def sent(self):

@@ -16,7 +16,7 @@ from osiris_core.chat.states import Signal, State
 from osiris_core.chat.templates import load_templates
 from osiris_core.errors import ConnectionUnusable, InvalidInput, OsirisError, RunFailed
 from osiris_core.model import yaml
-from osiris_core.spec.llm import LLMError
+from osiris_core.spec.llm import LLMError, Price
 from tests.chat.conftest import PASSWORD, impossible, intent, plan
 from tests.servers.models import Reply, Status
 
@@ -390,6 +390,21 @@ def test_it_is_resumed_where_it_was(shop):
     assert again.draft.oml == chat.draft.oml
     assert [line.who for line in again.store.lines(chat.id)] == ["person"]
     assert again.run(again.draft.hash).error is None
+
+
+def test_a_limit_of_cost_counts_what_was_paid_before_it_was_resumed(shop):
+    shop.price = Price(input=1000.0, output=1000.0)
+    shop.server.say(intent(), plan())
+    chat = shop.chat()
+    chat.say("customers by city")
+    paid = chat.caller.total
+    assert paid > 0
+    chat.close()
+    again = shop.chat(resume=chat.id, max_cost=paid)
+    with pytest.raises(OsirisError, match=f"has cost \\${paid:.4f}"):
+        again.say("only those of Oslo")
+    assert len(shop.server.calls) == 2
+    assert again.caller.spent.calls == 0  # of this sitting
 
 
 def test_it_is_resumed_after_a_crash_in_the_middle(shop):

@@ -195,6 +195,7 @@ def test_errors_go_last(tmp_path, cap, message, count):
         assert len(errors) == len(failed)
 
 
+@pytest.mark.slow
 def test_a_cell_of_a_megabyte_and_a_hundred_thousand_events(tmp_path):
     many = [{"event": "note", "step": "load", "text": f"{n}"} for n in range(100_000)]
     many[7]["text"] = "x" * (1 << 20)

@@ -12,6 +12,7 @@ from tests.report.html import records
 from tests.run.workshop import PLUGIN, Workshop, numbers, sql, store
 
 axe_playwright = pytest.importorskip("axe_playwright_python.sync_playwright")
+pytestmark = pytest.mark.matrix
 
 QUERY = """-- every number twice
 SELECT id, id * 2 AS twice, '<b>"it''s"</b>' AS label FROM numbers WHERE id >= 0"""

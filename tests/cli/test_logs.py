@@ -7,11 +7,13 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import zipfile
 
 import pytest
 
 from osiris_core.ids import new_session_id
+from osiris_core.report.session import Session
 from osiris_core.run.process import this_process
 from tests.report.records import record
 from tests.run.workshop import numbers, remote_shop, store
@@ -398,3 +400,10 @@ def test_a_browser_that_does_not_start(remote_shop):
     assert "no browser could be started" in done.stderr
     done = shop.osiris("logs", "html", "--open", "--json", env=env)
     assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (1, "OSR-LOG-031")
+
+
+@pytest.mark.parametrize("command", [("run", "p.yaml"), ("connections", "doctor")])
+def test_no_timeout_is_nan(remote_shop, command):
+    done = remote_shop.osiris(*command, "--timeout", "nan")
+    assert done.returncode == 2
+    assert "nan is no number" in done.stderr

@@ -402,6 +402,14 @@ def test_a_browser_that_does_not_start(remote_shop):
     assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (1, "OSR-LOG-031")
 
 
+def test_a_page_that_cannot_be_written_is_named_as_it_was_given(remote_shop):
+    made = record(remote_shop.folder / "logs")
+    done = remote_shop.osiris("logs", "html", made.name, "--out", "nowhere/x.html")
+    assert done.returncode != 0
+    assert "nowhere/x.html" in done.stderr
+    assert ".tmp" not in done.stderr
+
+
 @pytest.mark.parametrize("command", [("run", "p.yaml"), ("connections", "doctor")])
 def test_no_timeout_is_nan(remote_shop, command):
     done = remote_shop.osiris(*command, "--timeout", "nan")

@@ -402,6 +402,15 @@ def test_a_browser_that_does_not_start(remote_shop):
     assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (1, "OSR-LOG-031")
 
 
+def test_a_record_without_a_pipeline_is_no_first_run(remote_shop):
+    folder = record(remote_shop.folder / "logs")
+    for name in ("session.json", "status.json"):
+        (folder / name).write_text("{")
+    packed = remote_shop.osiris("logs", "aiop").stdout
+    assert json.loads(packed)["delta"]["first_run"] is False
+    assert "the first run of its pipeline" not in packed
+
+
 def test_a_page_that_cannot_be_written_is_named_as_it_was_given(remote_shop):
     made = record(remote_shop.folder / "logs")
     done = remote_shop.osiris("logs", "html", made.name, "--out", "nowhere/x.html")

@@ -402,6 +402,34 @@ def test_a_browser_that_does_not_start(remote_shop):
     assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (1, "OSR-LOG-031")
 
 
+def test_a_folder_that_cannot_be_read_hides_no_other(tmp_path):
+    closed, sound = record(tmp_path / "logs", days=1), record(tmp_path / "logs", days=2)
+    closed.chmod(0)
+    # Root may read everything, but without its capabilities.
+    plain = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
+
+    def logs(*arguments):
+        command = [*plain, sys.executable, "-m", "osiris_core", "logs", *arguments, "--logs", "logs"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
+
+    try:
+        both = json.loads(logs("list", "--json"))["sessions"]
+        assert [(one["session"], one["status"]) for one in both] == [
+            (closed.name, "damaged"),
+            (sound.name, "succeeded"),
+        ]
+        assert "its folder cannot be read" in both[0]["damage"]
+        assert f"{closed.name}: damaged" in logs("last")
+        assert "its folder cannot be read" in logs("show", closed.name)
+        assert "succeeded" in logs("show", sound.name)
+        assert "kept: 1 (its folder cannot be read)" in logs("gc", "--days", "0")
+    finally:
+        closed.chmod(0o755)
+    assert (closed / "status.json").exists()
+
+
 def test_a_record_without_a_pipeline_is_no_first_run(remote_shop):
     folder = record(remote_shop.folder / "logs")
     for name in ("session.json", "status.json"):

@@ -430,6 +430,18 @@ def test_a_folder_that_cannot_be_read_hides_no_other(tmp_path):
     assert (closed / "status.json").exists()
 
 
+def test_the_last_one_is_a_run_and_no_conversation(remote_shop):
+    logs = remote_shop.folder / "logs"
+    run, chat = record(logs, days=1), record(logs, kind="chat")
+    shown = json.loads(remote_shop.osiris("logs", "last", "--json").stdout)
+    assert shown["session"] == run.name
+    assert json.loads(remote_shop.osiris("logs", "aiop").stdout)["evidence"]["run"]["@id"].endswith(f"{run.name}")
+    page = json.loads(remote_shop.osiris("logs", "html", "--json").stdout)["page"]
+    assert run.name in page
+    assert Session.last(logs=logs).id == run.name
+    assert Session.last(kind="chat", logs=logs).id == Session.last(kind=None, logs=logs).id == chat.name
+
+
 def test_a_record_without_a_pipeline_is_no_first_run(remote_shop):
     folder = record(remote_shop.folder / "logs")
     for name in ("session.json", "status.json"):
@@ -437,6 +449,13 @@ def test_a_record_without_a_pipeline_is_no_first_run(remote_shop):
     packed = remote_shop.osiris("logs", "aiop").stdout
     assert json.loads(packed)["delta"]["first_run"] is False
     assert "the first run of its pipeline" not in packed
+
+
+def test_minutes_may_have_a_zone(remote_shop):
+    made = record(remote_shop.folder / "logs")  # at 12:00 UTC
+    assert [one["session"] for one in listed(remote_shop, "--since", "2026-06-01T12:00Z")] == [made.name]
+    assert listed(remote_shop, "--since", "2026-06-01T12:01Z") == []
+    assert listed(remote_shop, "--since", "2026-06-01T12:00-01:00") == []
 
 
 def test_a_page_that_cannot_be_written_is_named_as_it_was_given(remote_shop):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from osiris_core.cli.numbers import NumberRange
 from osiris_core.cli.output import json_option, print_diagnostics, print_json, print_note, print_table, reporting
 from osiris_core.cli.pipeline import require_family
 from osiris_core.cli.workspace import Workspace, open_workspace
@@ -58,7 +59,10 @@ def list_(family: str | None, as_json: bool) -> None:
 @connections.command()
 @click.argument("refs", metavar="[@FAMILY.ALIAS]...", nargs=-1)
 @click.option(
-    "--timeout", type=float, metavar="SECONDS", help="Time for each connection (default: connections.doctor_timeout)."
+    "--timeout",
+    type=NumberRange(),
+    metavar="SECONDS",
+    help="Time for each connection (default: connections.doctor_timeout).",
 )
 @json_option
 def doctor(refs: tuple[str, ...], timeout: float | None, as_json: bool) -> None:

@@ -14,7 +14,7 @@ _COMMANDS: Final = {
     # name: (module:attribute, one line of help)
     "list": ("osiris_core.cli.logs_show:list_", "The sessions, newest first."),
     "show": ("osiris_core.cli.logs_show:show", "One session."),
-    "last": ("osiris_core.cli.logs_show:last", "The session that started last."),
+    "last": ("osiris_core.cli.logs_show:last", "The run that started last."),
     "tail": ("osiris_core.cli.logs_tail:tail", "What happens in a session, as it happens."),
     "diff": ("osiris_core.cli.logs_diff:diff", "What differs between two runs."),
     "html": ("osiris_core.cli.logs_html:html", "One session, or all of them, as a page for a browser."),

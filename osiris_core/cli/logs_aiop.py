@@ -24,7 +24,7 @@ _EXCLUDE = "OSR-AIO-003"
 
 @click.command()
 @click.option("--session", metavar="ID", help="The session: its id, or the beginning or end of it.")
-@click.option("--last", "newest", is_flag=True, help="The session that started last; so it is without --session.")
+@click.option("--last", "newest", is_flag=True, help="The run that started last; so it is without --session.")
 @click.option("--format", "form", type=click.Choice(["json", "md"]), help="The whole (JSON-LD) or a card (Markdown).")
 @click.option(
     "--policy", type=click.Choice(["core", "annex"]), help="With `annex`: every line of the record beside --out, too."
@@ -102,7 +102,7 @@ def _chosen(session: str | None, logs: Path) -> Session:
         return Session.find(session, logs=logs)
     found = Session.last(logs=logs)
     if found is None:
-        raise InvalidInput("OSR-LOG-003", f"there is no session in {logs}")
+        raise InvalidInput("OSR-LOG-003", f"there is no run in {logs}")
     return found
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command("html")
 @click.argument("session", required=False)
-@click.option("--last", is_flag=True, help="The session that started last; so does giving none.")
+@click.option("--last", is_flag=True, help="The run that started last; so does giving none.")
 @click.option("--index", is_flag=True, help="The page over all sessions, which links to those that are written.")
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write it there instead of beside the record."
@@ -80,12 +80,14 @@ def page_after(record: Path, loaded: Loaded, *, watched: bool) -> Path | None:
 
 
 def chosen_session(logs: Path, session: str | None) -> Path:
-    """The folder of the session that is, begins or ends so; without one, of the newest. Raises InvalidInput."""
+    """The folder of the session that is, begins or ends so; without one, of the newest run. Raises InvalidInput."""
     from osiris_core.report.reader import find_session, session_folders
 
     if session is not None:
         return find_session(logs, session)
-    newest = next((folder for folder in session_folders(logs) if folder.is_dir()), None)
+    newest = next(
+        (folder for folder in session_folders(logs) if folder.name.startswith("run_") and folder.is_dir()), None
+    )
     if newest is None:
-        raise InvalidInput("OSR-LOG-003", f"there is no session in {logs}")
+        raise InvalidInput("OSR-LOG-003", f"there is no run in {logs}")
     return newest

@@ -18,7 +18,7 @@ from osiris_core.cli.output import json_option, print_json, print_note, print_te
 @folder_option
 @json_option
 def open_(*, session: str | None, folder: Path | None, as_json: bool) -> None:
-    """Write the page of SESSION (without one, of the newest), say where it is, and show it where there is a display.
+    """Write the page of SESSION (else of the newest run), say where it is, and show it where there is a display.
 
     As `osiris logs html --open`, but no failure where nothing can be shown.
     """

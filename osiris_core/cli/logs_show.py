@@ -32,7 +32,14 @@ if TYPE_CHECKING:
 
     from osiris_core.report.reader import SessionRecord, Stopped
 
-_TIMES: Final = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S.%f%z")
+_TIMES: Final = (
+    "%Y-%m-%d",
+    "%Y-%m-%dT%H:%M",
+    "%Y-%m-%dT%H:%M%z",
+    "%Y-%m-%dT%H:%M:%S",
+    "%Y-%m-%dT%H:%M:%S%z",
+    "%Y-%m-%dT%H:%M:%S.%f%z",
+)
 
 
 class _Time(click.DateTime):
@@ -158,13 +165,13 @@ def show(*, session: str | None, bundle: Path | None, events: bool, folder: Path
 @folder_option
 @json_option
 def last(*, pipeline: str | None, events: bool, folder: Path | None, as_json: bool) -> None:
-    """The session that started last."""
+    """The run that started last."""
     with reporting(as_json=as_json):
         place = place_of(folder)
-        found = find(place, Query(pipeline=pipeline, limit=1))
+        found = find(place, Query(kind="run", pipeline=pipeline, limit=1))
         if not found:
             of = f" of pipeline '{pipeline}'" if pipeline else ""
-            raise InvalidInput("OSR-LOG-003", f"there is no session{of} in {place}")
+            raise InvalidInput("OSR-LOG-003", f"there is no run{of} in {place}")
         _show(found[0], events=events, as_json=as_json)
 
 

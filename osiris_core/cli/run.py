@@ -12,6 +12,7 @@ import click
 
 from osiris_core.cli import PROCESS
 from osiris_core.cli.logs_html import page_after
+from osiris_core.cli.numbers import NumberRange
 from osiris_core.cli.output import (
     json_option,
     print_diagnostics,
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 @param_option
 @click.option("--target", default="local", show_default=True, help="Where to run.")
 @click.option("--jobs", type=int, help="Chains of steps that run at the same time.")
-@click.option("--timeout", type=float, help="Seconds after which the run is stopped.")
+@click.option("--timeout", type=NumberRange(), help="Seconds after which the run is stopped.")
 @click.option("--isolate", is_flag=True, help="Run in a sandboxed process of its own.")
 @click.option("--fresh", is_flag=True, help="Do not continue an earlier unsuccessful run: write everything again.")
 @click.option(

@@ -1,9 +1,9 @@
 """Old sessions removed, by age, by size, or all but the last ones of each pipeline.
 
-What is never removed: a session that runs, the last successful run of each pipeline, and a run whose success tells
-the next one not to resume an earlier failure (:mod:`osiris_core.run.chain`). What crashed, is damaged, or is the last
-word of an unfinished chain goes by age only. Only folders below the logs folder that are named as sessions are touched,
-and no symbolic link is followed.
+What is never removed: a session that runs or whose folder cannot be read, the last successful run of each pipeline,
+and a run whose success tells the next one not to resume an earlier failure (:mod:`osiris_core.run.chain`). What
+crashed, is damaged, or is the last word of an unfinished chain goes by age only. Only folders below the logs folder
+that are named as sessions are touched, and no symbolic link is followed.
 
 A folder is renamed before it is emptied, so a removal that dies half-way leaves nothing that looks like a session; the
 next one takes it away.
@@ -26,7 +26,7 @@ import attrs
 from osiris_core.ids import SESSION_ID
 from osiris_core.report.below import below
 from osiris_core.report.index import Query, find
-from osiris_core.report.reader import CRASHED, DAMAGED, RUNNING, order_of, read_session
+from osiris_core.report.reader import CRASHED, DAMAGED, RUNNING, is_closed, order_of, read_session
 from osiris_core.run.chain import chained_sessions
 
 if TYPE_CHECKING:
@@ -144,6 +144,7 @@ def remove(logs: Path, removals: Iterable[Removal], *, scratch: Path) -> Iterato
 
 
 RUNS: Final = "it runs"
+CLOSED: Final = "its folder cannot be read"
 LAST_SUCCESS: Final = "the last success of its pipeline"
 ENDS_CHAIN: Final = "its success ends a chain of failures"
 AMONG_LAST: Final = "among the last of its pipeline"
@@ -164,7 +165,9 @@ def _protected(records: Iterable[SessionRecord], logs: Path, policy: Policy) -> 
         group = (record.kind, record.pipeline)
         last[group] += 1
         success = record.kind == "run" and record.status == "succeeded"
-        if record.status == RUNNING:
+        if is_closed(record.path):
+            found[record.id] = CLOSED
+        elif record.status == RUNNING:
             found[record.id] = RUNS
         elif success and record.pipeline not in succeeded:
             found[record.id] = LAST_SUCCESS

@@ -245,13 +245,24 @@ def order_of(name: str) -> str:
 def _status_without(folder: Path, opening: Mapping[str, Any]) -> str:
     """How a session stands whose record does not say how it ended."""
     mark = process_of(folder)
-    if mark is None or not opening or (folder / STATUS).exists():
+    if mark is None or not opening or _has_status(folder):
         return DAMAGED
     return RUNNING if is_alive(mark) else CRASHED
 
 
+def _has_status(folder: Path) -> bool:
+    return os.path.exists(folder / STATUS)  # noqa: PTH110 - that of a path raises where the folder is closed
+
+
+def is_closed(folder: Path) -> bool:
+    """Whether the system keeps us from what is in ``folder``."""
+    return folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK)
+
+
 def _damage(folder: Path, opening: Mapping[str, Any], said: str | None) -> str | None:
-    if said not in FINAL and (folder / STATUS).exists():
+    if is_closed(folder):
+        return "its folder cannot be read, so nothing of it is known; mend its permissions"
+    if said not in FINAL and _has_status(folder):
         return f"{STATUS} cannot be read, so how the run ended is not known; the events say how far its steps came"
     if said in FINAL or (opening and process_of(folder) is not None):
         return None

@@ -112,7 +112,7 @@ class Session:
     """One session, read from its record's folder.
 
     ``Session("logs/run_…")`` reads that folder (within it, ``Session(".")``), :meth:`find` one by the beginning or end
-    of its id, :meth:`last` the newest. Raises InvalidInput when there is no such session; never for
+    of its id, :meth:`last` the newest run. Raises InvalidInput when there is no such session; never for
     what is in the record.
     """
 
@@ -128,9 +128,15 @@ class Session:
         return cls(find_session(Path(logs), wanted))
 
     @classmethod
-    def last(cls, *, pipeline: str | None = None, logs: str | PathLike[str] = "logs") -> Session | None:
-        """The session that started last, of ``pipeline`` when one is named; None when there is none."""
-        return next((one for one in cls.all(logs=logs) if pipeline in (None, one.pipeline)), None)
+    def last(
+        cls, *, pipeline: str | None = None, kind: str | None = "run", logs: str | PathLike[str] = "logs"
+    ) -> Session | None:
+        """The run that started last, of ``pipeline`` when one is named; None when there is none.
+
+        ``kind`` names another kind of session (``chat``), or with None any.
+        """
+        fitting = (one for one in cls.all(logs=logs) if kind in (None, one.kind) and pipeline in (None, one.pipeline))
+        return next(fitting, None)
 
     @classmethod
     def all(cls, *, logs: str | PathLike[str] = "logs") -> Iterator[Session]:

@@ -266,8 +266,11 @@ def replace_file(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
-    except BaseException:  # a Ctrl-C, too, leaves nothing beside
-        beside.unlink(missing_ok=True)
+    except BaseException as error:  # a Ctrl-C, too, leaves nothing beside
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.filename, error.filename2 = str(path), None  # the file that the reader knows
         raise
     folder = os.open(path.parent, os.O_RDONLY)
     try:

@@ -7,11 +7,13 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import zipfile
 
 import pytest
 
 from osiris_core.ids import new_session_id
+from osiris_core.report.session import Session
 from osiris_core.run.process import this_process
 from tests.report.records import record
 from tests.run.workshop import numbers, remote_shop, store
@@ -398,3 +400,74 @@ def test_a_browser_that_does_not_start(remote_shop):
     assert "no browser could be started" in done.stderr
     done = shop.osiris("logs", "html", "--open", "--json", env=env)
     assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (1, "OSR-LOG-031")
+
+
+def test_a_folder_that_cannot_be_read_hides_no_other(tmp_path):
+    closed, sound = record(tmp_path / "logs", days=1), record(tmp_path / "logs", days=2)
+    closed.chmod(0)
+    # Root may read everything, but without its capabilities.
+    plain = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
+
+    def logs(*arguments):
+        command = [*plain, sys.executable, "-m", "osiris_core", "logs", *arguments, "--logs", "logs"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
+
+    try:
+        both = json.loads(logs("list", "--json"))["sessions"]
+        assert [(one["session"], one["status"]) for one in both] == [
+            (closed.name, "damaged"),
+            (sound.name, "succeeded"),
+        ]
+        assert "its folder cannot be read" in both[0]["damage"]
+        assert f"{closed.name}: damaged" in logs("last")
+        assert "its folder cannot be read" in logs("show", closed.name)
+        assert "succeeded" in logs("show", sound.name)
+        assert "kept: 1 (its folder cannot be read)" in logs("gc", "--days", "0")
+    finally:
+        closed.chmod(0o755)
+    assert (closed / "status.json").exists()
+
+
+def test_the_last_one_is_a_run_and_no_conversation(remote_shop):
+    logs = remote_shop.folder / "logs"
+    run, chat = record(logs, days=1), record(logs, kind="chat")
+    shown = json.loads(remote_shop.osiris("logs", "last", "--json").stdout)
+    assert shown["session"] == run.name
+    assert json.loads(remote_shop.osiris("logs", "aiop").stdout)["evidence"]["run"]["@id"].endswith(f"{run.name}")
+    page = json.loads(remote_shop.osiris("logs", "html", "--json").stdout)["page"]
+    assert run.name in page
+    assert Session.last(logs=logs).id == run.name
+    assert Session.last(kind="chat", logs=logs).id == Session.last(kind=None, logs=logs).id == chat.name
+
+
+def test_a_record_without_a_pipeline_is_no_first_run(remote_shop):
+    folder = record(remote_shop.folder / "logs")
+    for name in ("session.json", "status.json"):
+        (folder / name).write_text("{")
+    packed = remote_shop.osiris("logs", "aiop").stdout
+    assert json.loads(packed)["delta"]["first_run"] is False
+    assert "the first run of its pipeline" not in packed
+
+
+def test_minutes_may_have_a_zone(remote_shop):
+    made = record(remote_shop.folder / "logs")  # at 12:00 UTC
+    assert [one["session"] for one in listed(remote_shop, "--since", "2026-06-01T12:00Z")] == [made.name]
+    assert listed(remote_shop, "--since", "2026-06-01T12:01Z") == []
+    assert listed(remote_shop, "--since", "2026-06-01T12:00-01:00") == []
+
+
+def test_a_page_that_cannot_be_written_is_named_as_it_was_given(remote_shop):
+    made = record(remote_shop.folder / "logs")
+    done = remote_shop.osiris("logs", "html", made.name, "--out", "nowhere/x.html")
+    assert done.returncode != 0
+    assert "nowhere/x.html" in done.stderr
+    assert ".tmp" not in done.stderr
+
+
+@pytest.mark.parametrize("command", [("run", "p.yaml"), ("connections", "doctor")])
+def test_no_timeout_is_nan(remote_shop, command):
+    done = remote_shop.osiris(*command, "--timeout", "nan")
+    assert done.returncode == 2
+    assert "nan is no number" in done.stderr

@@ -24,10 +24,14 @@ MOST_LOOKED_AT: Final = 500
 
 @attrs.frozen(kw_only=True)
 class Delta:
-    """The run before, None when there is none; ``looked_at`` sessions were looked at to find it."""
+    """The run before, None when there is none; ``looked_at`` sessions were looked at to find it.
+
+    ``sought``: whether it could be looked for: not for a record that does not say of which pipeline it is.
+    """
 
     previous: Session | None
     looked_at: int
+    sought: bool = True
     changes: tuple[dict[str, Any], ...] = ()
 
     def head(self) -> dict[str, Any]:
@@ -37,7 +41,7 @@ class Delta:
             "@type": "Delta",
             "previous": run_id(self.previous.id) if self.previous else None,
             "previous_status": self.previous.status if self.previous else None,
-            "first_run": self.previous is None and self.looked_at < MOST_LOOKED_AT,
+            "first_run": self.sought and self.previous is None and self.looked_at < MOST_LOOKED_AT,
             "looked_at": self.looked_at,
         }
 
@@ -49,7 +53,8 @@ class Delta:
 def delta_of(session: Session) -> Delta:
     """What differs from the run of the same pipeline that started before ``session`` did."""
     looked_at = 0
-    if session.pipeline is not None and session.kind == "run":
+    sought = session.pipeline is not None and session.kind == "run"
+    if sought:
         for folder in session_folders(session.path.absolute().parent):
             if order_of(folder.name) >= order_of(session.id) or not folder.name.startswith("run_"):
                 continue
@@ -60,7 +65,7 @@ def delta_of(session: Session) -> Delta:
             if record.pipeline == session.pipeline and record.status != RUNNING:
                 previous = Session(folder)
                 return Delta(previous=previous, looked_at=looked_at, changes=tuple(_numbered(previous, session)))
-    return Delta(previous=None, looked_at=looked_at)
+    return Delta(previous=None, looked_at=looked_at, sought=sought)
 
 
 def _numbered(before: Session, after: Session) -> Iterator[dict[str, Any]]:

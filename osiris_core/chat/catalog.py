@@ -7,6 +7,7 @@ Core knows no family: how a table is read follows from the fields that its compo
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -88,17 +89,24 @@ def sources_of(
     others: dict[str, tuple[str, ...]] = {}
     relations: list[tuple[str, Relation]] = []
     taken: set[str] = set()
+    readable: list[tuple[Discovery, FoundTable, ComponentSpec]] = []
     for discovery in discoveries:
         for found in discovery.tables:
             component = _reader(found, discovery.family, registry)
-            if component is None or not found.table.columns:
-                continue
-            name = _free(_plain(found.table.name), found.table.schema, taken)
-            taken.add(name)
-            described.append(Source(name=name, connection=discovery.ref, found=found, component=component))
+            if component is not None and found.table.columns:
+                readable.append((discovery, found, component))
         if discovery.others:
             others[discovery.ref] = discovery.others
         relations += [(discovery.ref, one) for one in discovery.relations]
+    stems = Counter(_plain(found.table.name) for _, found, _ in readable if found.table.schema is None)
+    for discovery, found, component in readable:
+        plain = _plain(found.table.name)
+        if stems[plain] > 1 and _whole(found.table.name) != plain:
+            # Of `flights.csv` and `flights.parquet` neither is `flights`: nobody would know which one answers.
+            plain = _whole(found.table.name)
+        name = _free(plain, found.table.schema, taken)
+        taken.add(name)
+        described.append(Source(name=name, connection=discovery.ref, found=found, component=component))
     return Sources(described=tuple(described), others=others, relations=tuple(relations), problems=dict(problems or {}))
 
 
@@ -112,8 +120,12 @@ def _reader(found: FoundTable, family: str, registry: Registry) -> ComponentSpec
 
 def _plain(name: str) -> str:
     """``name`` in small letters, digits and single ``_``, without a file's folder and ending."""
-    stem = _ENDINGS.sub("", name.rsplit("/", 1)[-1])
-    plain = _NO_NAME.sub("_", stem.lower()).strip("_")[:_LONGEST].strip("_")
+    return _whole(_ENDINGS.sub("", name.rsplit("/", 1)[-1]))
+
+
+def _whole(name: str) -> str:
+    """``name`` as one word, with its folders and its ending."""
+    plain = _NO_NAME.sub("_", name.lower()).strip("_")[:_LONGEST].strip("_")
     return plain if plain and plain[0].isalpha() else f"t_{plain}".strip("_")
 
 

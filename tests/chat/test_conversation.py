@@ -205,6 +205,23 @@ def test_another_wish_changes_the_pipeline(shop):
     assert chat.state is State.APPROVAL
 
 
+def test_of_files_with_the_same_stem_none_is_called_by_it(shop):
+    """Nobody would know which of them answers."""
+    data = shop.path / "data"
+    names = set(shop.chat().conversation.all_sources().names)
+    (data / "more").mkdir()
+    for path in ("customers.csv", "more/customers.csv"):
+        (data / path).write_text("id,city\n1,Oslo\n")
+    chat = shop.chat()
+    assert set(chat.conversation.all_sources().names) - names == {
+        "customers_csv",
+        "customers_parquet",
+        "more_customers_csv",
+    }
+    with pytest.raises(InvalidInput, match="no table 'customers'"):
+        chat.question("SELECT count(*) AS n FROM customers")
+
+
 def test_a_pipeline_does_not_take_the_place_of_another_conversations(shop):
     output = shop.path / "output"
     first, oslo = plan(), plan("SELECT name FROM customers WHERE city = 'Oslo'")

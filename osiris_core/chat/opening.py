@@ -59,7 +59,7 @@ def open_session(
         resume=resume,
     )
     session = ChatSession(world, choices, front, make_caller)
-    stack.callback(session.close)
+    stack.push(lambda _kind, error, _trace: session.close(error))
     return session
 
 

@@ -26,11 +26,12 @@ from osiris_core.chat.states import Signal, State
 from osiris_core.chat.store import UNKNOWN, Store
 from osiris_core.chat.trying import try_out
 from osiris_core.display import well_formed
-from osiris_core.errors import InvalidInput, OsirisError
+from osiris_core.errors import Cancelled, InvalidInput, OsirisError
 from osiris_core.model.yaml_write import dump
 from osiris_core.run.api import RunOptions, run_manifest
+from osiris_core.run.outcome import error_data
 from osiris_core.run.proving import Prover
-from osiris_core.run.session import Session, replace_file
+from osiris_core.run.session import Session, replace_file, utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -236,15 +237,18 @@ class ChatSession:
         _emit(self._record, events.Ran(run=outcome.session_id, status=outcome.status.value))
         return outcome
 
-    def close(self) -> None:
-        """End the record; the conversation can be resumed."""
+    def close(self, error: BaseException | None = None) -> None:
+        """End the record, which says what it was ended by; the conversation can be resumed."""
         memory = self.conversation.memory
+        stopped = isinstance(error, Cancelled | KeyboardInterrupt)
+        failed = isinstance(error, OsirisError) or memory.state is State.ERROR
         self._record.close(
             {
                 "format": 1,
                 "session": self._record.id,
                 "kind": KIND,
-                "status": "succeeded" if memory.state is not State.ERROR else "failed",
+                "status": "interrupted" if stopped else "failed" if failed else "succeeded",
+                "error": error_data(error) if isinstance(error, OsirisError) else None,
                 "state": memory.state.value,
                 "conversation": self.id,
                 "problem": memory.problem,
@@ -253,6 +257,7 @@ class ChatSession:
                 "tokens_out": self.caller.spent.output,
                 "cost_usd": None if self.caller.spent.unknown else self.caller.spent.cost,
                 "started": self._record.started,
+                "finished": utc_now(),
             }
         )
         self.store.close()

@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+from osiris_core.api import Session
 from tests.chat.conftest import PASSWORD, impossible, intent, plan, shop  # noqa: F401 - a fixture
 from tests.commands import COMMAND
 from tests.commands import osiris as command
@@ -144,12 +145,17 @@ def test_a_query_that_becomes_no_pipeline(osiris, query, said):
     assert done.returncode == 2
     assert said in done.stderr
     assert not (osiris.shop.path / "output").exists()
+    (record,) = Session.all(logs=osiris.shop.path / "logs")
+    assert (record.status, record.error["exit_code"]) == ("failed", 2)
+    assert said in json.dumps(record.error)
 
 
 def test_a_question_nobody_can_answer(osiris):
     osiris.shop.server.say(intent(question="Which year?"))
     done = osiris("chat", "customers", "--non-interactive")
     assert done.returncode == 3
+    (record,) = Session.all(logs=osiris.shop.path / "logs")
+    assert (record.status, record.error) == ("succeeded", None)
     assert "Which year?" in done.stdout
     assert "answer is needed" in done.stderr
 

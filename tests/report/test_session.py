@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -40,6 +41,19 @@ def broken(shop):
     shop.write(numbers(fault="driver"), store(), name="broken")
     assert shop.osiris("run", "broken.yaml").returncode == 1
     return shop.records()[-1]
+
+
+def test_what_the_how_to_shows(sound, broken, monkeypatch, capsys):
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "read-a-run.md").read_text()
+    sample = page.partition("```python\n")[2].partition("```")[0]
+    monkeypatch.chdir(broken.parents[1])
+    shown = {}
+    exec(sample, shown)
+    assert shown["run"].id == broken.name
+    assert [one.id for one in shown["failed"]] == [broken.name]
+    assert shown["slow"] == []
+    assert "broken failed" in capsys.readouterr().out
+    assert Session.last(pipeline="p").id == sound.name
 
 
 def test_a_run_as_values(sound):

@@ -9,6 +9,8 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from osiris_core.chat.wording import NUMBERS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -17,10 +19,6 @@ if TYPE_CHECKING:
     from osiris_core.spec.catalog import ColumnProfile
 
 DIALECT: Final = "duckdb"
-_SMALL: Final = "zero one two three four five six seven eight nine ten eleven twelve"
-_LARGE: Final = {"fifteen": 15, "twenty": 20, "thirty": 30, "fifty": 50, "hundred": 100, "thousand": 1000}
-NUMBERS: Final = {word: number for number, word in enumerate(_SMALL.split())} | _LARGE
-"""Words for numbers."""
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _SHORTEST: Final = 3
 _PARTS: Final = frozenset({"month", "day", "hour", "minute", "weekday", "quarter", "week"})

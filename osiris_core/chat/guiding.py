@@ -129,10 +129,10 @@ class Guide:
         except OsirisError as error:
             # One that takes too long to be tried, or a connection that is down, says nothing against the query.
             failed = isinstance(error, DriverError) and not error.retriable
-            return attrs.evolve(made, failed=failed, findings=(*error.diagnostics, self._failed(error)))
+            return attrs.evolve(made, failed=failed, findings=(*error.diagnostics, self._failure(error)))
         return attrs.evolve(made, rows=rows, doubts=made.doubts if rows else (*made.doubts, "it gives no rows"))
 
-    def _failed(self, error: OsirisError) -> Diagnostic:
+    def _failure(self, error: OsirisError) -> Diagnostic:
         """A query that fits the tables and fails on their rows. What the engine says of it may quote one of them."""
         why = (
             f": {error.message}" if self.privacy == "standard" else ", as a value cannot be converted or computed with"

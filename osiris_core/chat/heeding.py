@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from sqlglot import exp
 
-from osiris_core.chat.grounding import NUMBERS, is_named
+from osiris_core.chat.grounding import DIALECT, is_named
 from osiris_core.chat.linking import links
-from osiris_core.chat.omitting import OF_EACH
+from osiris_core.chat.wording import NUMBERS, OF_EACH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,7 @@ def _rounded(select: exp.Select, wish: str) -> Iterator[str]:
         name = one.alias_or_name
         rounded = exp.Round(this=value.copy(), decimals=exp.Literal.number(digits))
         one.replace(exp.alias_(rounded, name) if name else rounded)
-        yield f"{name or value.sql(dialect='duckdb')} has {word} decimal{'' if digits == 1 else 's'}."
+        yield f"{name or value.sql(dialect=DIALECT)} has {word} decimal{'' if digits == 1 else 's'}."
 
 
 def _best_of_each(select: exp.Select, wish: str, sources: Sources) -> Iterator[str]:
@@ -61,7 +61,7 @@ def _best_of_each(select: exp.Select, wish: str, sources: Sources) -> Iterator[s
     select.set("qualify", exp.Qualify(this=exp.LTE(this=ranked, expression=limit.expression.copy())))
     select.set("limit", None)
     select.set("order", None)
-    yield f"The first {limit.expression.name} are those of each {group.sql(dialect='duckdb')}."
+    yield f"The first {limit.expression.name} are those of each {group.sql(dialect=DIALECT)}."
 
 
 def _group_of(select: exp.Select, wish: str, sources: Sources) -> exp.Expr | None:
@@ -88,7 +88,7 @@ def _only_named(select: exp.Select, wish: str) -> Iterator[str]:
         where.set("this", exp.and_(*kept))
     else:
         where.pop()
-    said = " and ".join(one.sql(dialect="duckdb") for one in left)
+    said = " and ".join(one.sql(dialect=DIALECT) for one in left)
     yield f"The condition {said}, which the wish does not name, is left out."
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from osiris_core.chat.grounding import DIALECT
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -25,21 +27,28 @@ def named_tables(select: exp.Select, tree: exp.Expr, sources: Sources) -> Iterat
         return
     known = {one.alias_or_name.lower() for one in tree.find_all(exp.Table, exp.Subquery, exp.CTE)}
     for column in own_columns(select):
-        before = column.table.lower()
+        said = column.copy()
         if column.args.get("db") is not None:  # `f.flights.day`: a table's alias, and its name once more
-            column.set("table", exp.to_identifier(column.args["db"].name))
+            column.set("table", column.args["db"])
             column.set("db", None)
-        elif not before or before in known:
-            continue
-        holders = [alias for alias, source in tables.items() if has_column(source, column.name)]
-        named = [alias for alias, source in tables.items() if before in (source.name, source.name.removesuffix("s"))]
-        meant = next((alias for alias in (*named, *holders) if alias in holders), None)
-        if column.table.lower() not in known:
-            other = sources.get(before) or sources.get(f"{before}s")
-            table = meant or (other.name if other is not None else None)
+        before = column.table.lower()
+        if before and before not in known:
+            table = _meant(before, column.name, tables, sources)
             column.set("table", exp.to_identifier(table) if table else None)
-        if column.table.lower() != before:
-            yield f"'{before}.{column.name}' is meant as {column.sql(dialect='duckdb')}."
+        if column != said:
+            yield f"'{said.sql(dialect=DIALECT)}' is meant as {column.sql(dialect=DIALECT)}."
+
+
+def _meant(before: str, column: str, tables: Mapping[str, Source], sources: Sources) -> str | None:
+    """The table that a name before ``column`` can only mean: one that is read and has the column, by its name if it can
+    be; else one of that name which is not read; None when it means nothing.
+    """
+    holders = [alias for alias, source in tables.items() if has_column(source, column)]
+    named = [alias for alias in holders if before in (tables[alias].name, tables[alias].name.removesuffix("s"))]
+    if named or holders:
+        return (named or holders)[0]
+    other = sources.get(before) or sources.get(f"{before}s")
+    return None if other is None else other.name
 
 
 def joined_tables(select: exp.Select, sources: Sources, meant: Sequence[Link]) -> Iterator[str]:
@@ -67,7 +76,7 @@ def joined_tables(select: exp.Select, sources: Sources, meant: Sequence[Link]) -
         select.join(exp.to_table(other), on=on, copy=False)
         tables[other] = found[0]
         column.set("table", exp.to_identifier(other))
-        yield f"The table {other} is joined where {on.sql(dialect='duckdb')}."
+        yield f"The table {other} is joined where {on.sql(dialect=DIALECT)}."
 
 
 def own_tables(select: exp.Select, sources: Sources) -> dict[str, Source]:

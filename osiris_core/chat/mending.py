@@ -16,20 +16,18 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from osiris_core.chat.catalog import Sources
-from osiris_core.chat.grounding import is_beyond, is_said, parsed, strange_names
+from osiris_core.chat.grounding import DIALECT, is_beyond, is_said, parsed, strange_names
 from osiris_core.chat.heeding import heed
 from osiris_core.chat.joining import has_column, joined_tables, named_tables, own_columns, own_tables
 from osiris_core.chat.linking import links
 from osiris_core.chat.sketching import DATE_PARTS, has_date_parts
+from osiris_core.chat.spelling import moved, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from osiris_core.chat.catalog import Source
     from osiris_core.chat.linking import Link
-    from osiris_core.spec.catalog import ColumnProfile
 
-_DIALECT: Final = "duckdb"
 _NUMBER_OF: Final = re.compile(r"\b(?:numbers?|counts?)\b|\bhow\s+many\b", re.IGNORECASE)
 _EMPTY: Final = frozenset({"number", "no", "id", "code", "value", "the", "of"})
 """Words that a small model adds to a column's name."""
@@ -48,9 +46,12 @@ def mend(sql: str, sources: Sources, meant: Sequence[Link] = (), wish: str = "")
     """``sql`` as it must have been meant, ``meant`` being the columns that words of the ``wish`` mean; what cannot be
     read is left as it is.
     """
-    tree, notes = _read(_query_of(sql))
+    query = _stored(sql)
+    tree, notes = _read(query or sql)
     if tree is None:
         return Mended(sql=sql)
+    if query is not None:
+        notes.append("Of a statement that stores rows its query is taken; where they go follows from the wish.")
     notes += _named(tree, sources, meant)
     notes += _counted(tree, sources, wish)
     for select in tree.find_all(exp.Select):
@@ -62,30 +63,26 @@ def mend(sql: str, sources: Sources, meant: Sequence[Link] = (), wish: str = "")
     notes += _percent(tree)
     for select in tree.find_all(exp.Select):
         notes += [note for repair in (_placed, _grouped, _ranked) for note in repair(select)]
-    notes += _spelled(tree, sources)
-    notes += _moved(tree, sources)
+    notes += spelled(tree, sources)
+    notes += moved(tree, sources)
     notes += heed(tree, wish, sources)
-    return (
-        Mended(sql=tree.sql(dialect=_DIALECT), notes=tuple(dict.fromkeys(notes)))
-        if notes
-        else Mended(sql=_query_of(sql))
-    )
+    return Mended(sql=tree.sql(dialect=DIALECT), notes=tuple(dict.fromkeys(notes))) if notes else Mended(sql=sql)
 
 
-def _query_of(sql: str) -> str:
-    """The query of a statement that stores what it gives (``INSERT INTO t SELECT …``): storing is not its part."""
+def _stored(sql: str) -> str | None:
+    """The query of a statement that stores what it gives (``INSERT INTO t SELECT …``); None for any other."""
     try:
-        statement = sqlglot.parse_one(sql, dialect=_DIALECT)
+        statement = sqlglot.parse_one(sql, dialect=DIALECT)
     except (SqlglotError, RecursionError):
-        return sql
+        return None
     query = statement.expression if isinstance(statement, exp.Insert | exp.Create) else None
     if not isinstance(query, exp.Select):
-        return sql
+        return None
     columns = statement.this.expressions if isinstance(statement.this, exp.Schema) else ()
     for column, one in zip(columns, list(query.expressions), strict=False):
         if column.name and column.name.lower() != one.alias_or_name.lower():
             one.replace(exp.alias_(one.unalias().copy(), column.name))
-    return query.sql(dialect=_DIALECT)
+    return query.sql(dialect=DIALECT)
 
 
 def _read(sql: str) -> tuple[exp.Expr | None, list[str]]:
@@ -98,7 +95,7 @@ def _read(sql: str) -> tuple[exp.Expr | None, list[str]]:
         other = parsed(sql, dialect)
         if other is None or (unknown and unknown & {one.name.lower() for one in other.find_all(exp.Anonymous)}):
             continue
-        written = parsed(other.sql(dialect=_DIALECT), _DIALECT)
+        written = parsed(other.sql(dialect=DIALECT), DIALECT)
         if written is not None:
             named = f"{', '.join(sorted(unknown))} is" if unknown else "The query was"
             return written, [f"{named} written in the dialect {dialect}, and translated into DuckDB's."]
@@ -122,7 +119,7 @@ def _named(tree: exp.Expr, sources: Sources, meant: Sequence[Link]) -> Iterator[
             said.add(f"'{column.name}' is the column {found[0].column} of {found[0].table}.")
         elif name == "date" and len(dated := [one for one, source in tables.items() if has_date_parts(source)]) == 1:
             table = column.table or (tables[dated[0]].name if len(tables) > 1 else None)
-            made = exp.func("make_date", *(exp.column(part, table=table) for part in DATE_PARTS), dialect=_DIALECT)
+            made = exp.func("make_date", *(exp.column(part, table=table) for part in DATE_PARTS), dialect=DIALECT)
             said.add(f"The date of a row of {dated[0]} is made of its year, month and day.")
         else:
             continue
@@ -189,7 +186,7 @@ def _around(tree: exp.Expr) -> Iterator[str]:
                 continue
             either = exp.paren(exp.or_(least.copy(), most.copy(), wrap=False))
             parts = [either if one is least else one for one in parts if one is not most]
-            said = f"{least.sql(dialect=_DIALECT)} and {most.sql(dialect=_DIALECT)}"
+            said = f"{least.sql(dialect=DIALECT)} and {most.sql(dialect=DIALECT)}"
             top.replace(exp.and_(*parts, wrap=False) if len(parts) > 1 else either)
             yield f"Nothing is {said}; one of the two is meant."
             break
@@ -208,7 +205,7 @@ def _invented(tree: exp.Expr, sources: Sources, wish: str) -> Iterator[str]:
         if not left:
             continue
         kept = [one for one in parts if one not in left]
-        said = " and ".join(one.sql(dialect=_DIALECT) for one in left)
+        said = " and ".join(one.sql(dialect=DIALECT) for one in left)
         if kept:
             where.set("this", exp.and_(*kept))
         else:
@@ -249,7 +246,7 @@ def _placed(select: exp.Select) -> Iterator[str]:
         if found:
             there = select.args.get(clause)
             select.set(clause, kind(this=exp.and_(*([there.this] if there else []), *found)))
-            said = " and ".join(one.sql(dialect=_DIALECT) for one in found)
+            said = " and ".join(one.sql(dialect=DIALECT) for one in found)
             yield f"The condition {said} stands in {clause.upper()}."
 
 
@@ -262,7 +259,7 @@ def _grouped(select: exp.Select) -> Iterator[str]:
     if not aggregates or not plain or (group is not None and (group.args.get("all") or not _lacks(group, plain))):
         return
     select.set("group", exp.Group(all=True))
-    yield f"Rows are grouped by {', '.join(one.alias_or_name or one.sql(dialect=_DIALECT) for one in plain)}."
+    yield f"Rows are grouped by {', '.join(one.alias_or_name or one.sql(dialect=DIALECT) for one in plain)}."
 
 
 def _ranked(select: exp.Select) -> Iterator[str]:
@@ -278,7 +275,7 @@ def _ranked(select: exp.Select) -> Iterator[str]:
             condition = exp.LTE(this=exp.column(one.alias), expression=limit.expression.copy())
             select.set("qualify", exp.Qualify(this=condition))
             select.set("limit", None)
-            groups = ", ".join(part.sql(dialect=_DIALECT) for part in window.args["partition_by"])
+            groups = ", ".join(part.sql(dialect=DIALECT) for part in window.args["partition_by"])
             yield f"The first {limit.expression.name} are those of each {groups}."
             return
 
@@ -316,67 +313,3 @@ def _own(one: exp.Expr, kind: type[exp.Expr], *, windows: bool = True) -> bool:
         ):
             return True
     return False
-
-
-def _spelled(tree: exp.Expr, sources: Sources) -> Iterator[str]:
-    """A text that is compared with a column is written as the column's values are, where only the case differs."""
-    tables = {one.alias_or_name.lower(): sources.get(one.name) for one in tree.find_all(exp.Table)}
-    for literal in [one for one in tree.find_all(exp.Literal) if one.is_string]:
-        compared = literal.parent
-        if not isinstance(compared, exp.EQ | exp.NEQ | exp.In):
-            continue
-        column = next((one for one in compared.iter_expressions() if isinstance(one, exp.Column)), None)
-        if column is None:
-            continue
-        owners = [tables.get(column.table.lower())] if column.table else list(tables.values())
-        values = {value for owner in owners if owner is not None for value in _values(owner, column.name)}
-        alike = [value for value in values if value.casefold() == literal.name.casefold()]
-        if literal.name not in values and len(alike) == 1:
-            said = literal.name
-            literal.replace(exp.Literal.string(alike[0]))
-            yield f"'{said}' is written '{alike[0]}' in {column.name}."
-
-
-def _moved(tree: exp.Expr, sources: Sources) -> Iterator[str]:
-    """A text that a column holds nowhere is looked for in the one column of its table whose values look like it."""
-    for one in list(tree.find_all(exp.EQ)):
-        column, text = one.this, one.expression
-        if not isinstance(column, exp.Column) or not isinstance(text, exp.Literal) or not text.is_string:
-            continue
-        for table in tree.find_all(exp.Table):
-            source = sources.get(table.name)
-            if source is None or column.table.lower() not in ("", table.alias_or_name.lower()):
-                continue
-            profile = _profile(source, column.name)
-            others = [other for other in _profiles(source) if _is_like(other, text.name)]
-            if profile is not None and _lacks_value(profile, text.name) and len(others) == 1:
-                yield f"'{text.name}' is looked for in {others[0].name}: {column.name} holds no such value."
-                column.set("this", exp.to_identifier(others[0].name))
-                break
-
-
-def _is_like(profile: ColumnProfile, text: str) -> bool:
-    """Whether the column may hold ``text``: it looks like all values that are known, of which it need not be one."""
-    known = [one.value for one in profile.top or ()]
-    alike = bool(known) and all(len(one) == len(text) and one.isupper() == text.isupper() for one in known)
-    return alike and (text in known or not _lacks_value(profile, text))
-
-
-def _lacks_value(profile: ColumnProfile, text: str) -> bool:
-    """Whether the column is known to hold nothing like ``text``."""
-    known = [one.value.casefold() for one in profile.top or ()]
-    return bool(known) and profile.distinct == len(known) and text.casefold() not in known
-
-
-def _profile(source: Source, column: str) -> ColumnProfile | None:
-    return next((one for one in _profiles(source) if one.name.lower() == column.lower()), None)
-
-
-def _profiles(source: Source) -> tuple[ColumnProfile, ...]:
-    profile = source.found.profile
-    return () if profile is None else tuple(one for one in profile.columns if not one.withheld)
-
-
-def _values(source: Source, column: str) -> Iterator[str]:
-    profile = _profile(source, column)
-    yield from (one.value for one in (profile.top if profile is not None else None) or ())

@@ -11,31 +11,18 @@ from typing import TYPE_CHECKING, Final
 
 from sqlglot import exp
 
-from osiris_core.chat.grounding import NUMBERS, parsed
+from osiris_core.chat.grounding import parsed
+from osiris_core.chat.wording import BEST, MONTHS, NUMBERS, OF_EACH, holidays
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-MONTHS: Final = (
-    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
-    "december",
-)  # fmt: skip
-HOLIDAYS: Final = {
-    "Christmas Day": (12, 25),
-    "Christmas Eve": (12, 24),
-    "New Year's Day": (1, 1),
-    "New Year's Eve": (12, 31),
-    "Valentine's Day": (2, 14),
-    "Halloween": (10, 31),
-    "Boxing Day": (12, 26),
-}
-"""Days whose date is the same each year and everywhere, by month and day."""
 _ASIDE: Final = re.compile(
     r"\S*[/\\]\S*|\b[\w-]+\.[a-z]\w{1,7}\b|\"[^\"]*\"|\b\w*_\w*\b|\([^()]*\)|\bnumbered\b[^,.;]*"
 )
 """What says nothing of which rows are wanted: paths, quoted texts, names of columns, what stands between brackets."""
 _COUNT: Final = re.compile(
-    r"(?P<before>\b\w+\s+)?(?<![\w.,-])(?P<number>\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)?|"
+    r"(?<![\w.,-])(?P<number>\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)?|"
     + "|".join(NUMBERS)
     + r")(?P<ordinal>st|nd|rd|th)?\b(?P<after>\s*\w+)?",
     re.IGNORECASE,
@@ -52,11 +39,6 @@ _UNITS: Final = {
     "weeks": 7,
 }
 """What another unit makes of a number: ``12 hours`` are 720 minutes, ``30 percent`` 0.3."""
-_BEST: Final = r"(?:(?<!at )most|top|best|worst|highest|lowest|largest|longest|shortest|biggest|latest|newest|oldest)"
-OF_EACH: Final = (
-    rf"\b(?:for|of|in)\s+(?:each|every)\b[^.;]*\b{_BEST}\b|\b{_BEST}\b[^.;]*\b(?:of|for|in|per)\s+(?:each|every)\b"
-)
-"""Where a wish wants the best of each group."""
 _OF_THE_RESULT: Final = frozenset({"columns", "rows", "tables", "files", "decimal", "decimals", "digits"})
 """What there are so many of in what comes out, whatever the query says."""
 
@@ -112,7 +94,7 @@ _RULES: Final = (
     (
         (
             r"\b(?:sorted|ordered)\b(?!\s+(?:from|at|in))|\bsort\s+by\b|\b(?:de|a)scending\b|"
-            rf"\b{_BEST}\b[\w ]{{0,20}}\bfirst\b|\bfirst\s+the\s+{_BEST}\b"
+            rf"\b{BEST}\b[\w ]{{0,20}}\bfirst\b|\bfirst\s+the\s+{BEST}\b"
         ),
         _ordered,
         "an order: ORDER BY",
@@ -123,7 +105,7 @@ _RULES: Final = (
         "the best of each group: QUALIFY row_number() OVER (PARTITION BY group ORDER BY value DESC) <= n",
     ),
     (
-        rf"\b(?:top|first|last)\s+(?:\d+|{'|'.join(NUMBERS)})\b|\b(?:\d+|{'|'.join(NUMBERS)})\s+(?:\w+\s+)?{_BEST}\b",
+        rf"\b(?:top|first|last)\s+(?:\d+|{'|'.join(NUMBERS)})\b|\b(?:\d+|{'|'.join(NUMBERS)})\s+(?:\w+\s+)?{BEST}\b",
         _cut,
         "only the first rows: ORDER BY with LIMIT",
     ),
@@ -164,28 +146,19 @@ def omissions(sql: str, wish: str) -> tuple[str, ...]:
     found = [f"it has not {reminder}" for cue, heeds, reminder in _READ if cue.search(said) and not heeds(tree)]
     found += [f"nowhere in it stands {shown}, which the question says" for shown in _numbers(said, tree)]
     found += [f"it has not the month {month}" for month in _months(said, tree)]
-    found += [f"it has not both of {day}: {name}" for name, day in holidays(said) if not _has_day(tree, day)]
+    there = _integers(tree)
+    found += [f"it has not both of month {m}, day {d}: {name}" for name, m, d in holidays(said) if not {m, d} <= there]
     return tuple(found)
 
 
-def holidays(wish: str) -> Iterator[tuple[str, str]]:
-    """The holidays that a wish names, each with its month and day in words."""
-    for name, (month, day) in HOLIDAYS.items():
-        if name.lower() in wish.lower().replace("’", "'"):
-            yield name, f"month {month}, day {day}"
-
-
-def _has_day(tree: exp.Expr, day: str) -> bool:
-    """Whether both numbers of a day stand in the query, alone or in a date."""
-    there = {int(one) for literal in tree.find_all(exp.Literal) for one in re.findall(r"\d+", literal.name)}
-    return there >= {int(one) for one in re.findall(r"\d+", day)}
+def _integers(tree: exp.Expr) -> set[int]:
+    """The whole numbers that stand in the query, alone or in a date."""
+    return {int(one) for literal in tree.find_all(exp.Literal) for one in re.findall(r"\d+", literal.name)}
 
 
 def _numbers(said: str, tree: exp.Expr) -> Iterator[str]:
     """The numbers of the wish that the query has not, in no unit."""
-    there = {float(one.name) for one in tree.find_all(exp.Literal) if not one.is_string}
-    texts = " ".join(one.name for one in tree.find_all(exp.Literal) if one.is_string)
-    there |= {float(number) for number in re.findall(r"\d+", texts)}
+    there = {float(one.name) for one in tree.find_all(exp.Literal) if not one.is_string} | _integers(tree)
     for match in _COUNT.finditer(said):
         word, after = match["number"].lower(), (match["after"] or "").strip().lower()
         if after in _OF_THE_RESULT or match["ordinal"]:
@@ -193,6 +166,7 @@ def _numbers(said: str, tree: exp.Expr) -> Iterator[str]:
         number = float(NUMBERS[word] if word in NUMBERS else word.replace(",", ""))
         if number in (0, 1, 2) or number in _YEAR:
             continue
+        # `at least 15` may be `> 14`, `10 pm` is hour 22.
         forms = {number, number - 1, number + 1, -number, number + 12 if after == "pm" else number}
         factor = _UNITS.get(after, 1)
         if not there & (forms | {number * factor, number / factor}):

@@ -19,9 +19,9 @@ def propose(session: ChatSession, query: str, wish: str) -> None:
     Raises InvalidInput for what is no query, or reads what there is not.
     """
     conversation = session.conversation
+    conversation.memory.hear(wish or query)
     # Of large catalogs the tables are looked at that the goal names.
     conversation.memory.goal = query
-    conversation.memory.said.append(wish or query)
     session.question(query)
     destinations = session.destinations
     plan = plan_of(query, wish, destinations)

@@ -8,18 +8,16 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from osiris_core.chat.omitting import holidays
+from osiris_core.chat.wording import BEST, OF_EACH, holidays
 
-_MOST: Final = r"\b(?:(?<!at )most|top|best|worst|highest|lowest|largest|longest|shortest|biggest|latest|newest)\b"
 _MANY: Final = 3
 """So many notes are given at most: a small model follows the first ones."""
 
 _CUES: Final = (
     (
         "the best n of each group: QUALIFY row_number() OVER (PARTITION BY group ORDER BY value DESC) <= n",
-        rf"\b(?:for|of|in)\s+(?:each|every)\b.*{_MOST}",
-        rf"{_MOST}[^.]*\b(?:of|for|in|per)\s+(?:each|every)\b",
-        rf"{_MOST}\s+(?:\w+\s+){{0,3}}per\b",
+        OF_EACH,
+        rf"\b{BEST}\s+(?:\w+\s+){{0,3}}per\b",
     ),
     (
         "rows without a partner in another table: WHERE NOT EXISTS (SELECT 1 FROM other o WHERE o.key = t.key)",
@@ -99,5 +97,5 @@ _NOTES: Final = tuple((note, re.compile("|".join(cues), re.IGNORECASE | re.DOTAL
 
 def notes_for(wish: str) -> tuple[str, ...]:
     """The notes whose cue the wish has, the most telling first, no more than are read."""
-    days = [f"{name} is {day}" for name, day in holidays(wish)]
+    days = [f"{name} is month {month}, day {day}" for name, month, day in holidays(wish)]
     return (*days, *(note for note, cue in _NOTES if cue.search(wish)))[:_MANY]

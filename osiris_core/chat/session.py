@@ -118,12 +118,12 @@ class ChatSession:
                 enabled=world.loaded.event_enabled,
                 level=world.loaded.settings.logging.level,
             )
+            self.id = resumed or self._record.id
+            if not resumed:
+                self.store.hold(self.id)
         except BaseException:
             self.store.close()
             raise
-        self.id = resumed or self._record.id
-        if not resumed:
-            self.store.hold(self.id)
         self.file: Path | None = None
         self.conversation = Conversation(
             helpers,

@@ -51,7 +51,7 @@ NAMED = (Link(said="name", table="ships", column="name"),)
             ("'ship.name' is meant as ships.name.",),
         ),
         ("SELECT x.km FROM trips", "SELECT trips.km FROM trips", ("'x.km' is meant as trips.km.",)),
-        ("SELECT t.trips.km FROM trips t", "SELECT t.km FROM trips AS t", ("'trips.km' is meant as t.km.",)),
+        ("SELECT t.trips.km FROM trips t", "SELECT t.km FROM trips AS t", ("'t.trips.km' is meant as t.km.",)),
     ],
 )
 def test_tables_that_are_meant(sql, made, notes):

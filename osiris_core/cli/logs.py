@@ -9,6 +9,7 @@ import click
 
 from osiris_core.cli import LazyGroup
 from osiris_core.cli.workspace import open_workspace
+from osiris_core.errors import InvalidInput
 
 _COMMANDS: Final = {
     # name: (module:attribute, one line of help)
@@ -37,3 +38,22 @@ def logs() -> None:
 def place_of(folder: Path | None) -> Path:
     """The folder of the records: ``folder`` when one is named, else the project's."""
     return folder if folder is not None else open_workspace().project.logs
+
+
+def chosen_session(logs: Path, session: str | None) -> Path:
+    """The folder of the session that is, begins or ends so; without one, of the newest run. Raises InvalidInput."""
+    from osiris_core.report.reader import find_session, session_folders
+
+    if session is not None:
+        return find_session(logs, session)
+    runs = (folder for folder in session_folders(logs) if folder.name.startswith("run_"))
+    newest = next((folder for folder in runs if folder.is_dir()), None)
+    if newest is None:
+        raise no_run(logs)
+    return newest
+
+
+def no_run(logs: Path, pipeline: str | None = None) -> InvalidInput:
+    """There is nothing to take for the last run."""
+    of = f" of pipeline '{pipeline}'" if pipeline else ""
+    return InvalidInput("OSR-LOG-003", f"there is no run{of} in {logs}")

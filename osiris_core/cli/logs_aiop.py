@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from osiris_core.cli.logs import folder_option
+from osiris_core.cli.logs import chosen_session, folder_option
 from osiris_core.cli.output import json_option, print_document, print_json, print_note, redactor, reporting
 from osiris_core.cli.workspace import open_workspace
 from osiris_core.display import counted
@@ -53,6 +53,7 @@ def aiop(
         from osiris_core.cli.logs_bundle import know_secrets
         from osiris_core.report.aiop.export import ANNEX, config_of, make
         from osiris_core.report.derived import MARKDOWN
+        from osiris_core.report.session import Session
 
         overrides = {"aiop.format": form, "aiop.policy": policy, "aiop.max_core_bytes": max_core_bytes}
         workspace = open_workspace(overrides=overrides)
@@ -63,7 +64,7 @@ def aiop(
             raise InvalidInput(_EXCLUDE, "an annex is files: it needs --out", hint="name a file with --out")
         if as_json and out is None and settings.format == MARKDOWN:
             raise InvalidInput(_EXCLUDE, "a card is no JSON", hint="write it to a file with --out, or leave out --json")
-        chosen = _chosen(session, folder or workspace.project.logs)
+        chosen = Session(chosen_session(folder or workspace.project.logs, session))
         know_secrets(workspace, models=chosen.kind == "chat")
         made = make(chosen, config_of(workspace.loaded), form=settings.format, redactor=redactor(), path=out)
         _show(made, chosen, out, as_json=as_json)
@@ -93,17 +94,6 @@ def export_after(outcome: RunOutcome, loaded: Loaded) -> None:
     else:
         cut = "" if made.complete else f"; cut: {_cuts(made)}"
         print_note(f"package: {loaded.project.shown(path)}{cut}")
-
-
-def _chosen(session: str | None, logs: Path) -> Session:
-    from osiris_core.report.session import Session
-
-    if session is not None:
-        return Session.find(session, logs=logs)
-    found = Session.last(logs=logs)
-    if found is None:
-        raise InvalidInput("OSR-LOG-003", f"there is no run in {logs}")
-    return found
 
 
 def _show(made: Made, session: Session, out: Path | None, *, as_json: bool) -> None:

@@ -83,7 +83,7 @@ def know_secrets(workspace: Workspace, *, models: bool) -> None:
     registry = workspace.registry()
     know_connections(load_connections(workspace.project, registry), workspace.environment, registry)
     if models:
-        from osiris_core.chat.providers import Providers
+        from osiris_core.chat.providers import NONE_CHOSEN, Providers
 
         providers = Providers(registry=registry, loaded=workspace.loaded, environment=workspace.environment)
         try:
@@ -92,4 +92,5 @@ def know_secrets(workspace: Workspace, *, models: bool) -> None:
                     redactor().register(secret)
                 candidate.provider.close()
         except OsirisError as error:
-            say_unknown(f"the keys of the models: {error.message}")
+            if error.code != NONE_CHOSEN:  # where none is chosen there is no key
+                say_unknown(f"the keys of the models: {error.message}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from osiris_core.cli.logs import place_of
+from osiris_core.cli.logs import chosen_session, place_of
 from osiris_core.cli.output import json_option, print_json, print_note, print_text, reporting
 from osiris_core.errors import InvalidInput, RunFailed
 from osiris_core.plugins.containment import describe
@@ -77,17 +77,3 @@ def page_after(record: Path, loaded: Loaded, *, watched: bool) -> Path | None:
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - recorded as a note
         print_note(f"note: the page of the run could not be written: {describe(error)}")
         return None
-
-
-def chosen_session(logs: Path, session: str | None) -> Path:
-    """The folder of the session that is, begins or ends so; without one, of the newest run. Raises InvalidInput."""
-    from osiris_core.report.reader import find_session, session_folders
-
-    if session is not None:
-        return find_session(logs, session)
-    newest = next(
-        (folder for folder in session_folders(logs) if folder.name.startswith("run_") and folder.is_dir()), None
-    )
-    if newest is None:
-        raise InvalidInput("OSR-LOG-003", f"there is no run in {logs}")
-    return newest

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from osiris_core.cli.logs import folder_option, place_of
-from osiris_core.cli.logs_html import chosen_session, shown_in_browser
+from osiris_core.cli.logs import chosen_session, folder_option, place_of
+from osiris_core.cli.logs_html import shown_in_browser
 from osiris_core.cli.output import json_option, print_json, print_note, print_text, reporting
 
 
@@ -26,13 +26,14 @@ def open_(*, session: str | None, folder: Path | None, as_json: bool) -> None:
         from osiris_core.report.html import write_report
 
         path = write_report(chosen_session(place_of(folder), session))
-        shown = _has_display() and shown_in_browser(path)
+        display = _has_display()
+        shown = display and shown_in_browser(path)
         if as_json:
             print_json({"ok": True, "page": str(path), "opened": shown})
         else:
             print_text(str(path))
         if not shown:
-            why = "no browser could be started" if _has_display() else "there is no display here"
+            why = "no browser could be started" if display else "there is no display here"
             print_note(f"note: {why}; open the file in a browser")
 
 

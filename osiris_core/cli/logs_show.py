@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 import attrs
 import click
 
-from osiris_core.cli.logs import folder_option, place_of
+from osiris_core.cli.logs import folder_option, no_run, place_of
 from osiris_core.cli.output import json_option, print_json, print_note, print_table, print_text, reporting
 from osiris_core.cli.progress import record_line, seconds
 from osiris_core.display import counted, size
@@ -170,8 +170,7 @@ def last(*, pipeline: str | None, events: bool, folder: Path | None, as_json: bo
         place = place_of(folder)
         found = find(place, Query(kind="run", pipeline=pipeline, limit=1))
         if not found:
-            of = f" of pipeline '{pipeline}'" if pipeline else ""
-            raise InvalidInput("OSR-LOG-003", f"there is no run{of} in {place}")
+            raise no_run(place, pipeline)
         _show(found[0], events=events, as_json=as_json)
 
 

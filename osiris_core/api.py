@@ -125,6 +125,10 @@ def __getattr__(name: str) -> Any:
     return Session
 
 
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
 __all__ = [
     "LONGEST",
     "OSIRIS_API",

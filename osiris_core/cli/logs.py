@@ -26,7 +26,7 @@ _COMMANDS: Final = {
 }
 
 folder_option = click.option(
-    "--logs", "folder", type=click.Path(file_okay=False, path_type=Path), help="The folder of the records."
+    "--logs", "folder", type=click.Path(exists=True, file_okay=False, path_type=Path), help="The folder of the records."
 )
 
 

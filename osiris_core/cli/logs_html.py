@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from osiris_core.cli.logs import chosen_session, place_of
+from osiris_core.cli.logs import chosen_session, folder_option, place_of
 from osiris_core.cli.output import json_option, print_json, print_note, print_text, reporting
 from osiris_core.errors import InvalidInput, RunFailed
 from osiris_core.plugins.containment import describe
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write it there instead of beside the record."
 )
 @click.option("--open", "show", is_flag=True, help="Open it in a browser.")
-@click.option("--logs", "folder", type=click.Path(file_okay=False, path_type=Path), help="The folder of the records.")
+@folder_option
 @json_option
 def html(
     *,

@@ -267,6 +267,7 @@ def _step_cells(step: Any) -> tuple[object, ...]:
         value = step.get(key)
         return value if isinstance(value, int) else 0
 
+    ended = isinstance(step.get("duration_ms"), int)  # of one that was under way nobody knows how long it took
     return (
         step.get("id"),
         step.get("component"),
@@ -274,6 +275,6 @@ def _step_cells(step: Any) -> tuple[object, ...]:
         f"{number('rows_read'):,}",
         f"{number('rows_written'):,}",
         size(number("bytes")),
-        number("attempts"),
-        seconds(number("duration_ms")),
+        number("attempts") if ended else None,
+        seconds(number("duration_ms")) if ended else None,
     )

@@ -177,10 +177,18 @@ def test_a_crashed_run_shows_how_far_it_got(remote_shop):
     assert (stopped["event"], stopped["step"], stopped["running"]) == ("write_staged", "store", ["numbers", "store"])
     text = shop.osiris("logs", "last").stdout
     assert f"after write_staged of step 'store' at {stopped['at']}; running then: numbers, store" in text
+    assert " s\n" not in text.partition("step")[2]  # nobody knows how long they took
     tail = shop.osiris("logs", "tail", "-f", "-n", "1")
     assert tail.returncode == 0
     assert "write_staged" in tail.stdout
     assert "crashed after write_staged of step 'store'" in tail.stderr
+
+
+@pytest.mark.parametrize("command", ["list", "last", "gc"])
+def test_a_folder_that_is_named_and_not_there_is_no_empty_one(remote_shop, command):
+    done = remote_shop.osiris("logs", command, "--logs", "nope", *(["--days", "1"] if command == "gc" else []))
+    assert done.returncode == 2
+    assert "'nope' does not exist" in done.stderr
 
 
 def test_text_from_data_does_nothing_to_a_terminal(remote_shop):

@@ -172,7 +172,7 @@ def test_the_same_record_gives_the_same_bytes(shop, tmp_path):
         (("--policy", "annex"), 2, "OSR-AIO-003"),
         (("--format", "md", "--json"), 2, ""),
         (("--format", "pdf"), 2, "json"),
-        (("--logs", "elsewhere"), 2, "OSR-LOG-003"),
+        (("--logs", "elsewhere"), 2, "does not exist"),
         (("--out", "osiris.yaml/x.json"), 1, "OSR-AIO-001"),
         (("--policy", "annex", "--out", "osiris.yaml/x.json"), 1, "OSR-AIO-002"),
     ],

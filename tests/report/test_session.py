@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from osiris_core import api
 from osiris_core.api import InvalidInput, Session
 from osiris_core.ids import new_session_id
 from osiris_core.report.html import write_report
@@ -54,6 +55,7 @@ def test_what_the_how_to_shows(sound, broken, monkeypatch, capsys):
     assert shown["slow"] == []
     assert "broken failed" in capsys.readouterr().out
     assert Session.last(pipeline="p").id == sound.name
+    assert "Session" in dir(api)
 
 
 def test_a_run_as_values(sound):

@@ -340,8 +340,8 @@ def test_logs_html(shop, sound, tmp_path):
         (["--last", "--index"], "OSR-LOG-004", 2),
         (["nothing", "--last"], "OSR-LOG-004", 2),
         (["nothing"], "OSR-LOG-001", 2),
-        (["--logs", "no-such-folder"], "OSR-LOG-003", 2),
-        (["--index", "--logs", "no-such-folder"], "OSR-CLI-002", 1),
+        (["--logs", "no-such-folder"], "OSR-CLI-003", 2),
+        (["--index", "--logs", "no-such-folder"], "OSR-CLI-003", 2),
         (["--out", "no-such-folder/page.html"], "OSR-CLI-002", 1),
     ],
 )

@@ -348,6 +348,7 @@ def test_diff(remote_shop):
     assert document["before"]["session"] == one
 
 
+@pytest.mark.slow
 def test_tail_follows_a_run_from_another_terminal(remote_shop):
     shop = remote_shop
     shop.write(numbers(rows=3), store())

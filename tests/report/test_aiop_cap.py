@@ -122,6 +122,7 @@ def written(folder, *, status=None, events=(), metrics=(), opening=None):
     return Session(path)
 
 
+@pytest.mark.slow
 @given(
     status=st.one_of(st.none(), statuses),
     events=repeated,
@@ -138,6 +139,7 @@ HASH = "a" * 64
 STARTED = {"pipeline": "p" * 63, "manifest_hash": HASH, "target": "local", "started": "2026-01-01T00:00:00.000Z"}
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(
     text=st.text(st.sampled_from('\U000e0001\x1b\u202ež\U0001f600"\\\nx'), min_size=1, max_size=9).map(

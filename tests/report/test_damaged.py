@@ -122,6 +122,7 @@ _wrong = st.recursive(
 )
 
 
+@pytest.mark.slow
 # Not shrunk: an example takes a second, and what a hundred of them would make smaller is small.
 @settings(max_examples=40, phases=[Phase.generate])
 @given(data=st.data())

@@ -77,7 +77,7 @@ def peak(rest):
 @pytest.mark.parametrize(
     ("come", "go", "few", "more", "megabytes"),
     [
-        ("database", "database", 1_000_000, 3_000_000, 20),
+        ("database", "database", 300_000, 1_300_000, 20),
         ("web", "database", 50_000, 500_000, 15),
         # Rows are staged in a file, of which the step's share of the memory keeps a part.
         ("database", "web", 500_000, 1_500_000, 45),

@@ -261,6 +261,7 @@ def oracle(found, wanted):
     return False
 
 
+@pytest.mark.slow
 def test_large_results_take_no_longer_than_they_have_to():
     """Equal and nearly equal values in great numbers: nothing here may be quadratic, or the time limit ends it."""
     count = 60_000

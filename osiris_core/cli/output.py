@@ -107,8 +107,8 @@ def print_table(
 ) -> None:
     """A table on stdout: drawn by rich on a terminal, tab-separated elsewhere. Cells are text, never markup.
 
-    On a terminal cells fold, but not those of the first ``whole`` columns; the column ``spare`` is left
-    out of a table that would be wider than the terminal.
+    On a terminal cells fold, but not those of the first ``whole`` columns. A table that would be wider than the
+    terminal is drawn without the columns that hold nothing and, if that is not enough, without the column ``spare``.
     """
     clean = redactor().text
     headers = [visible_line(clean(header)) for header in headers]
@@ -134,12 +134,12 @@ def print_table(
             table.add_row(*(Text(line[at]) for at in columns))
         return table
 
-    table = drawn(range(len(headers)))
-    if (
-        spare is not None
-        and Measurement.get(console, console.options.update(width=10_000), table).maximum > console.width
-    ):
-        table = drawn([at for at in range(len(headers)) if at != spare])
+    everything = range(len(headers))
+    filled = [at for at in everything if not cells or any(line[at] for line in cells)]
+    for columns in (everything, filled, [at for at in filled if at != spare]):
+        table = drawn(columns)
+        if Measurement.get(console, console.options.update(width=10_000), table).maximum <= console.width:
+            break
     console.print(table)
 
 

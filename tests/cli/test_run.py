@@ -285,3 +285,6 @@ def test_an_event_is_shown_in_a_persons_words():
     changes = [{"column": "z", "change": "added", "type": "VARCHAR"}, {"column": "y", "change": "left out"}]
     event = {"ts": "t", "session": "s", "seq": 1, "event": "schema_changed", "step": "up", "changes": changes}
     assert line_of(event) == "schema_changed step=up changes=z added VARCHAR; y left out"
+    columns = [{"name": "z", "type": "DATE", "nullable": True, "nulls": 0}, {"name": "y", "nullable": False}]
+    event = {"ts": "t", "session": "s", "seq": 1, "event": "columns", "columns": columns, "already": False}
+    assert line_of(event) == "columns columns=z DATE nullable nulls=0; y already=False"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from osiris_core.chat.evaluation.runner import Verdict
     from osiris_core.chat.evaluation.suite import Intent, Suite
 
-FORMAT = 1
+FORMAT = 2
 NO_INTENT = "OSR-EVL-004"
 NO_REPORT = "OSR-EVL-005"
 UNWRITABLE = "OSR-EVL-007"
@@ -40,7 +40,10 @@ UNWRITABLE = "OSR-EVL-007"
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="File for the report, as JSON.")
 @click.option("--compare", type=click.Path(dir_okay=False, path_type=Path), help="An earlier report to compare with.")
 @click.option(
-    "--at-least", type=NumberRange(0, 100), metavar="PERCENT", help="Exit 1 when fewer wishes have right rows."
+    "--at-least",
+    type=NumberRange(0, 100),
+    metavar="PERCENT",
+    help="Exit 1 when fewer wishes have right rows, or one has no answer.",
 )
 @json_option
 def eval_(
@@ -61,8 +64,8 @@ def eval_(
     """Say every wish of SUITE to the conversation and score what comes of it: does the pipeline validate and bind, does
     it give the right rows, at what cost.
 
-    With --n a wish counts as right when it was right every time (pass^n). The report is written after each wish:
-    Ctrl-C leaves what was judged until then.
+    With --n a wish counts as right when it was right every time (pass^n). A wish that the service did not answer counts
+    neither way. The report is written after each wish: Ctrl-C leaves what was judged until then.
     """
     masks = redactor()
     with reporting(as_json=as_json, alone=True), printed(masks), ExitStack() as stack:
@@ -88,7 +91,8 @@ def eval_(
             print_json(document | {"compared": None if before is None else changes(before, document)})
         else:
             _show(document, before)
-        if at_least is not None and document["totals"]["right_percent"] < at_least:
+        totals = document["totals"]
+        if at_least is not None and (totals["unanswered"] or totals["right_percent"] < at_least):
             raise click.exceptions.Exit(int(ExitCode.FAILED))
 
 
@@ -115,7 +119,11 @@ def _keep(document: dict[str, Any], out: Path | None) -> None:
 
 def _say(one: Verdict) -> None:
     """A line for whoever waits."""
-    print_note(f"{'right' if one.right else 'wrong'}  {one.id}  {one.seconds:g} s{f'  {one.why}' if one.why else ''}")
+    print_note(f"{_verdict(one.answered, one.right)}  {one.id}  {one.seconds:g} s{f'  {one.why}' if one.why else ''}")
+
+
+def _verdict(answered: bool, right: bool) -> str:
+    return ("right" if right else "wrong") if answered else "no answer"
 
 
 def report(suite: str, model: str, verdicts: Sequence[Verdict], times: int, wanted: int) -> dict[str, Any]:
@@ -123,10 +131,11 @@ def report(suite: str, model: str, verdicts: Sequence[Verdict], times: int, want
     import attrs
 
     wishes: dict[str, list[Verdict]] = {}
-    for one in verdicts:
+    answered = [one for one in verdicts if one.answered]
+    for one in answered:
         wishes.setdefault(one.id, []).append(one)
     right = [key for key, ones in wishes.items() if all(one.right for one in ones)]
-    proposed = [one for one in verdicts if one.oml is not None]
+    proposed = [one for one in answered if one.oml is not None]
     costs = [one.cost_usd for one in verdicts]
     return {
         "format": FORMAT,
@@ -139,7 +148,8 @@ def report(suite: str, model: str, verdicts: Sequence[Verdict], times: int, want
             "right": len(right),
             "right_percent": round(100 * len(right) / len(wishes), 1) if wishes else None,
             "proposed": len(proposed),
-            "bound": sum(one.bound for one in verdicts),
+            "unanswered": len(verdicts) - len(answered),
+            "bound": sum(one.bound for one in answered),
             "bound_percent": round(100 * sum(one.bound for one in proposed) / len(proposed), 1) if proposed else None,
             "repairs": sum(one.repairs for one in verdicts),
             "questions": sum(one.questions for one in verdicts),
@@ -168,10 +178,12 @@ def changes(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
     """Which wishes are right now that were not, and the other way round."""
 
     def right(document: dict[str, Any]) -> set[str]:
-        wrong = {one["id"] for one in document["wishes"] if not one["right"]}
-        return {one["id"] for one in document["wishes"]} - wrong
+        return judged(document) - {one["id"] for one in document["wishes"] if not one["right"] and one["answered"]}
 
-    both = {one["id"] for one in before["wishes"]} & {one["id"] for one in now["wishes"]}
+    def judged(document: dict[str, Any]) -> set[str]:
+        return {one["id"] for one in document["wishes"] if one["answered"]}
+
+    both = judged(before) & judged(now)
     return {
         "better": sorted((right(now) - right(before)) & both),
         "worse": sorted((right(before) - right(now)) & both),
@@ -181,14 +193,15 @@ def changes(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
 
 def _show(document: dict[str, Any], before: dict[str, Any] | None) -> None:
     rows = [
-        (one["id"], "right" if one["right"] else "wrong", one["state"], one["repairs"], one["seconds"], one["why"])
+        (one["id"], _verdict(one["answered"], one["right"]), one["state"], one["repairs"], one["seconds"], one["why"])
         for one in document["wishes"]
     ]
     print_table(("wish", "rows", "state", "repairs", "s", "why not"), rows, whole=1)
     totals = document["totals"]
     cost = "cost unknown" if totals["cost_usd"] is None else f"${totals['cost_usd']:.4f}"
     print_text(
-        f"{document['model']}: {totals['right']} of {totals['wishes']} right ({totals['right_percent']:g} %), "
+        f"{document['model']}: {totals['right']} of {totals['wishes']} right ({totals['right_percent'] or 0:g} %), "
+        f"{totals['unanswered']} without an answer, "
         f"{totals['bound']} of {totals['proposed']} pipelines bound, {totals['repairs']} repairs, "
         f"{totals['questions_after_discovery']} questions after discovery, "
         f"{totals['input_tokens']:,} tokens in, {totals['output_tokens']:,} out, {cost}, {totals['seconds']:g} s"

@@ -331,6 +331,23 @@ def test_ctrl_c_ends_an_evaluation_and_leaves_what_was_judged(osiris):
     assert (report["complete"], [one["id"] for one in report["wishes"]]) == (False, ["no"])
 
 
+def test_what_the_service_does_not_answer_says_nothing_of_the_model(osiris):
+    (osiris.shop.path / "suite.yaml").write_text(SUITE)
+    osiris.shop.server.say(*[Status(503, "busy")] * 3, intent(), plan("SELECT name FROM customers"))
+    done = osiris("eval", "suite.yaml", "--json", "--at-least", "100")
+    assert done.returncode == 1, done.stderr
+    report = json.loads(done.stdout)
+    assert [(one["answered"], one["right"]) for one in report["wishes"]] == [(False, False), (True, True)]
+    totals = report["totals"]
+    assert (totals["unanswered"], totals["right"], totals["right_percent"], totals["bound"]) == (1, 1, 100.0, 1)
+    osiris.shop.server.say(Status(401, "no"))
+    done = osiris("eval", "suite.yaml", "--out", "r.json")
+    assert done.returncode == 5
+    assert "OSR-LLM-003" in done.stderr
+    report = json.loads((osiris.shop.path / "r.json").read_text())
+    assert (report["complete"], report["wishes"]) == (False, [])
+
+
 @pytest.mark.parametrize(
     ("old", "new", "arguments", "code"),
     [

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from osiris_core.chat.calling import REFUSED, SHORT
 from osiris_core.chat.evaluation.compare import Table, difference
 from osiris_core.chat.evaluation.suite import table_files
 from osiris_core.chat.session import ChatSession, World
@@ -28,6 +29,7 @@ from osiris_core.project.connections import load_connections
 from osiris_core.project.environment import load_environment
 from osiris_core.project.paths import find_project
 from osiris_core.project.settings import load_settings
+from osiris_core.spec.llm import LLMCode, LLMError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,6 +49,8 @@ _MOST_ROWS: Final = 1_000_000
 _SECONDS: Final = 120.0
 _ANSWERS: Final = 2
 _ANSWER: Final = "Decide yourself."
+_OF_THE_MODEL: Final = frozenset({REFUSED, SHORT, LLMCode.TOOL_CALL, LLMCode.UNUSABLE, LLMCode.TOO_LONG})
+"""How a call fails that says something about the model; what else does says it of the service."""
 
 _CONNECTIONS: Final = {
     "connections": {
@@ -59,10 +63,11 @@ _CONNECTIONS: Final = {
 @attrs.frozen(kw_only=True)
 class Verdict:
     """What came of a wish. ``bound`` says that a pipeline reached approval; ``right`` that everything was as wanted,
-    and ``why`` otherwise what was not.
+    and ``why`` otherwise what was not. One that is not ``answered``, as the service failed, says nothing of the model.
     """
 
     id: str
+    answered: bool = True
     right: bool
     bound: bool
     why: str | None
@@ -93,7 +98,8 @@ class Evaluator:
         """A verdict for each of ``intents``, in their order.
 
         What the suite itself has queries for is computed before the first wish is said: a mistake in the last of them
-        would otherwise be found when all calls are paid. What stops a wish (Cancelled) stops them all.
+        would otherwise be found when all calls are paid. What stops a wish (Cancelled), or would stop every
+        other one too (a refused key), stops them all: it is raised.
         """
         answers = {intent.id: self._answers(intent) for intent in intents}
         for intent in intents:
@@ -107,15 +113,20 @@ class Evaluator:
         session = ChatSession(world, self.choices, front, self.make_caller)
         began = time.monotonic()
         try:
-            problem = _talk(session, intent.utterance)
+            error = _talk(session, intent.utterance)
             seconds = round(time.monotonic() - began, 2)
             bound = session.state is State.APPROVAL
+            answered = not _of_the_service(error)
+            if error is not None and not answered and not error.retriable:
+                raise error
+            problem = None if error is None else error.message
             why = self._judged(intent, answers, session, world, problem, front.said)
         finally:
             session.close()
         spent = session.caller.spent
         return Verdict(
             id=intent.id,
+            answered=answered,
             right=why is None,
             bound=bound,
             why=why,
@@ -223,7 +234,11 @@ class Evaluator:
         )
 
 
-def _talk(session: ChatSession, utterance: str) -> str | None:
+def _of_the_service(error: OsirisError | None) -> bool:
+    return isinstance(error, LLMError) and error.code not in _OF_THE_MODEL
+
+
+def _talk(session: ChatSession, utterance: str) -> OsirisError | None:
     """Say it, and tell the model to decide itself what it asks; what went wrong."""
     try:
         session.say(utterance)
@@ -233,7 +248,7 @@ def _talk(session: ChatSession, utterance: str) -> str | None:
     except Cancelled:
         raise
     except OsirisError as error:
-        return error.message
+        return error
     return None
 
 

@@ -72,7 +72,9 @@ class Desk:
     def proved(self) -> Draft:
         """The pipeline, of which is known what it would do."""
         draft = self.draft()
-        if draft.proof is None or draft.proof.manifest is None:
+        if draft.proof is None:
+            raise CannotDo("the pipeline has not been proved since the conversation was resumed: /validate proves it")
+        if draft.proof.manifest is None:
             raise CannotDo("the pipeline is not proved: /validate says what is wrong")
         return draft
 

@@ -244,6 +244,10 @@ def test_going_on_with_the_last_conversation(osiris):
     done = osiris("chat", "--resume", "last", text="/run\nyes\n/quit\n")
     assert done.returncode == 0, done.stderr
     assert (osiris.shop.path / "output" / "result.csv").exists()
+    done = osiris("chat", "--resume", "last", text="/plan\n/validate\n/plan\n/quit\n")
+    assert done.stderr.count("has not been proved since the conversation was resumed") == 1
+    assert "not proved" not in done.stderr
+    assert "reads" in done.stdout
 
 
 def test_prompts_of_ones_own(osiris):

@@ -337,7 +337,7 @@ class Conversation:
             raise InvalidInput(
                 NOT_PROVED,
                 f"the pipeline cannot be used: {said}",
-                hint="say it in other words, or mend the draft with /edit",
+                hint="say it in other words; in the conversation, /edit mends the draft",
                 diagnostics=findings,
             )
         self._findings = tuple(findings)

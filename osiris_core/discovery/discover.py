@@ -19,6 +19,7 @@ from osiris_core.discovery.cache import Cache, Entry, key_of
 from osiris_core.discovery.hiding import masked, without_secrets
 from osiris_core.discovery.ranking import ranked
 from osiris_core.discovery.relations import Related, Relation, place_of, relate
+from osiris_core.display import counted
 from osiris_core.errors import ConnectionUnusable, InvalidInput, OsirisError, PluginError, RunFailed
 from osiris_core.model.structure import structure, unstructure
 from osiris_core.plugins.containment import contained
@@ -272,7 +273,7 @@ class _Work:
         made = time.time()
         if complete:
             self._keep(key, found, made)
-        self._done(f"{len(found):,} tables")
+        self._done(counted(len(found), "table"))
         return tuple(found), made, False, complete
 
     def _chosen(self, tables: Sequence[Table], *, complete: bool) -> tuple[Table, ...]:

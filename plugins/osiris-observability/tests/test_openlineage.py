@@ -282,9 +282,8 @@ def test_a_receiver_that_fails_changes_nothing_and_is_said(project, collector, f
     assert json.loads(done.out)["status"] == "succeeded"
     assert collector.lineage == []
     (failed,) = done.events("observer_failed")
-    said = (
-        "8 events could not be sent: HTTPError: 404" if fault == "missing" else "not everything could be sent in time"
-    )
+    late = f"not everything could be sent in time to {url}"
+    said = "8 events could not be sent: HTTPError: 404" if fault == "missing" else late
     assert f"OpenLineage: {said}" in failed["message"]
     assert "Traceback" not in done.err
 

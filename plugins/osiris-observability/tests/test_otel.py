@@ -255,12 +255,13 @@ def test_a_receiver_that_fails_changes_nothing_and_is_said(project, collector, f
         case "unauthorised":
             collector.always(Answer(401))
     limit = "1" if fault in ("refused", "hanging") else "100"
-    done = project.run("--json", OTEL_EXPORTER_OTLP_ENDPOINT=url, OSIRIS_OBSERVABILITY_TIMEOUT=limit)
+    given = url.replace("://", "://ann:not-a-secret@")  # pragma: allowlist secret
+    done = project.run("--json", OTEL_EXPORTER_OTLP_ENDPOINT=given, OSIRIS_OBSERVABILITY_TIMEOUT=limit)
     assert done.status == 0
     assert json.loads(done.out)["status"] == "succeeded"
     assert collector.spans == []
     (failed,) = done.events("observer_failed")
-    said = {"broken": "500", "unauthorised": "401"}.get(fault, "not everything could be sent in time")
+    said = {"broken": "500", "unauthorised": "401"}.get(fault, f"not everything could be sent in time to {url}")
     assert "OpenTelemetry" in failed["message"]
     assert said in failed["message"]
     assert "Traceback" not in done.err

@@ -5,6 +5,7 @@ The SDK is imported on that thread, too. What goes wrong there ends this relay a
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 import time
@@ -71,11 +72,15 @@ class Relay:
             with suppress(queue.Full):
                 self._events.put(None, timeout=_left(until))
             ended = self._ended.wait(_left(until))
-        complaints = [self._complaint if ended else "not everything could be sent in time"]
+        complaints = [self._complaint if ended else self._late()]
         if self._lost:
             complaints.append(f"{self._lost} events were left out because the receiver is too slow")
         said = "; ".join(filter(None, complaints))
         return f"{self._receiver.name}: {said}" if said else None
+
+    def _late(self) -> str:
+        address = self._receiver.address(os.environ)
+        return f"not everything could be sent in time{f' to {address}' if address else ''}"
 
     def _work(self) -> None:
         try:

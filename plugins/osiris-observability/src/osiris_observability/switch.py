@@ -5,8 +5,10 @@ The variables are those of OpenTelemetry and OpenLineage themselves, so that wha
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 import attrs
 
@@ -30,16 +32,33 @@ class Receiver:
     module: str
     ref: str
     """``module:function``; the function returns a :class:`~osiris_observability.relay.Sink`."""
+    addresses: tuple[str, ...]
+    """The variables that hold its address, any of them may be missing."""
+
+    def address(self, environ: Mapping[str, str]) -> str | None:
+        """Scheme, host and port of where it is, and nothing else of an address, which may hold a password."""
+        for name in self.addresses:
+            with suppress(ValueError):
+                parts = urlsplit(environ.get(name, ""))
+                if parts.hostname:
+                    port = f":{parts.port}" if parts.port else ""
+                    return f"{parts.scheme}://{parts.hostname}{port}"
+        return None
 
 
 OTEL: Final = Receiver(
-    name="OpenTelemetry", extra="otel", module="opentelemetry.sdk", ref="osiris_observability.otel:OtelSink"
+    name="OpenTelemetry",
+    extra="otel",
+    module="opentelemetry.sdk",
+    ref="osiris_observability.otel:OtelSink",
+    addresses=tuple(f"OTEL_EXPORTER_OTLP_{kind}ENDPOINT" for kind in ("TRACES_", "METRICS_", "")),
 )
 OPENLINEAGE: Final = Receiver(
     name="OpenLineage",
     extra="openlineage",
     module="openlineage.client",
     ref="osiris_observability.openlineage:OpenLineageSink",
+    addresses=("OPENLINEAGE_URL",),
 )
 
 

@@ -1,7 +1,8 @@
 """What every run of the tests begins and ends with, and what it takes of the families of like cases (marker ``extra``).
 
 A matrix of kill points times destinations is worth having whole and too slow to run at every turn. By default every
-fourth of its cases runs, chosen by name, so always the same; ``--extras all`` (``make test-all``) runs all of them.
+eighth of its cases runs, chosen by name, so always the same; ``--extras all`` (``make test-all``) runs all of them.
+``--part K/N`` takes as much of all tests, and the golden path: what passes on one Python is looked at on another.
 
 What a fault has left behind is a cell of the fault matrix: its test notes it (fixture ``cell``), and the run ends with
 how many there were, by destination and mode.
@@ -33,8 +34,9 @@ _SMALL_DISK = 32 << 20
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The option."""
-    parser.addoption("--extras", default="1/4", metavar="all|K/N", help="which of the cases marked 'extra' to run")
+    """The options."""
+    parser.addoption("--extras", default="1/8", metavar="all|K/N", help="which of the cases marked 'extra' to run")
+    parser.addoption("--part", default="all", metavar="all|K/N", help="which of all tests to run")
 
 
 def pytest_configure() -> None:
@@ -51,22 +53,34 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what needs a database server, and leave out the cases that are not wanted."""
     for item in items:
-        if "golden" not in item.path.parts and _SERVERS & set(getattr(item, "fixturenames", ())):
+        if not _golden(item) and _SERVERS & set(getattr(item, "fixturenames", ())):
             item.add_marker("server")
-    wanted = config.getoption("--extras")
-    if wanted == "all":
-        return
-    match = re.fullmatch(r"([1-9]\d*)/([1-9]\d*)", wanted)
-    if match is None or int(match[1]) > int(match[2]):
-        raise pytest.UsageError(f"--extras {wanted}: not 'all' and not 'K/N'")
-    part, parts = int(match[1]) - 1, int(match[2])
-    # By the case's name and not its file's: a test that is moved stays in its part.
-    left = [
-        item for item in items if item.get_closest_marker("extra") and zlib.crc32(item.name.encode()) % parts != part
-    ]
+    extras, part = _chooser(config, "--extras"), _chooser(config, "--part")
+    kept: list[pytest.Item] = []
+    left: list[pytest.Item] = []
+    for item in items:
+        fits = (part(item) or _golden(item)) and (extras(item) or not item.get_closest_marker("extra"))
+        (kept if fits else left).append(item)
     if left:
         config.hook.pytest_deselected(items=left)
-        items[:] = [item for item in items if item not in left]
+        items[:] = kept
+
+
+def _golden(item: pytest.Item) -> bool:
+    return "golden" in item.path.parts
+
+
+def _chooser(config: pytest.Config, option: str) -> Callable[[pytest.Item], bool]:
+    """Whether a test is in the part that ``option`` asks for."""
+    wanted = config.getoption(option)
+    if wanted == "all":
+        return lambda _: True
+    match = re.fullmatch(r"([1-9]\d*)/([1-9]\d*)", wanted)
+    if match is None or int(match[1]) > int(match[2]):
+        raise pytest.UsageError(f"{option} {wanted}: not 'all' and not 'K/N'")
+    part, parts = int(match[1]) - 1, int(match[2])
+    # By the case's name and not its file's: a test that is moved stays in its part.
+    return lambda item: zlib.crc32(item.name.encode()) % parts == part
 
 
 class Cell(NamedTuple):

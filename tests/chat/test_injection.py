@@ -52,6 +52,7 @@ PLACES = [
 ]
 
 
+@pytest.mark.extra
 @pytest.mark.parametrize(("where", "text"), PLACES)
 def test_data_stays_data(shop, where, text):
     """It stands between the marks, on one line, with nothing in it that acts; and what comes of it is the same."""
@@ -136,6 +137,7 @@ QUERIES = [
 ]
 
 
+@pytest.mark.extra
 @pytest.mark.parametrize("sql", QUERIES)
 def test_a_query_reaches_nothing_else(shop, sql):
     bad = plan(sql)

@@ -34,6 +34,7 @@ def ledger(shop):
     return Ledger(shop)
 
 
+@pytest.mark.extra
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", TYPES)
 def test_a_type_is_kept_exactly_and_ties_are_told_apart(ledger, kind):

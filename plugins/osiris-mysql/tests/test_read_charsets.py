@@ -92,6 +92,7 @@ WITHOUT = [
 ]
 
 
+@pytest.mark.extra
 @pytest.mark.matrix
 @both
 @pytest.mark.parametrize("declared", ["VARCHAR(9)", "ENUM('ok',0x{})", "SET('ok',0x{})"])

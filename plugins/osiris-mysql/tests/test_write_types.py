@@ -84,6 +84,7 @@ def column_type(bench, column="v"):
     return found
 
 
+@pytest.mark.extra
 @pytest.mark.parametrize("kind", MADE)
 def test_made_types(bench, way, kind):
     made, text, expected = MADE[kind]
@@ -244,6 +245,7 @@ REFUSED_VALUES = [
 ]
 
 
+@pytest.mark.extra
 @pytest.mark.parametrize(("kind", "value", "column", "words"), REFUSED_VALUES)
 def test_values_that_would_change_are_refused(bench, way, kind, value, column, words):
     # By one way into a stage, by the other into a table that would take the place of this one.

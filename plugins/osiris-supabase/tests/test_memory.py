@@ -77,10 +77,10 @@ def peak(rest):
 @pytest.mark.parametrize(
     ("come", "go", "few", "more", "megabytes"),
     [
-        ("database", "database", 300_000, 1_300_000, 20),
+        pytest.param("database", "database", 300_000, 1_300_000, 20, marks=pytest.mark.extra),
         ("web", "database", 50_000, 500_000, 15),
         # Rows are staged in a file, of which the step's share of the memory keeps a part.
-        ("database", "web", 500_000, 1_500_000, 45),
+        pytest.param("database", "web", 500_000, 1_500_000, 45, marks=pytest.mark.extra),
     ],
 )
 def test_more_rows_take_no_more_memory(peak, come, go, few, more, megabytes):

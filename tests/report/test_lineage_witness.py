@@ -97,6 +97,7 @@ def tpch(tmp_path_factory):
     )
 
 
+@pytest.mark.extra
 @pytest.mark.parametrize("name", TPCH)
 def test_tpch(tpch, name):
     query = TPCH[name]

@@ -97,6 +97,7 @@ def test_types_are_inferred_strictly_and_recorded(folder):
         ("true", "1", "BOOLEAN"),
     ],
 )
+@pytest.mark.extra
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_later_row_that_contradicts_the_inferred_type_is_an_error_with_file_line_and_column(
     folder, good, bad, type_, threads

@@ -73,6 +73,7 @@ def expected(query):
     return connection.sql(query).fetchall()
 
 
+@pytest.mark.extra
 @pytest.mark.parametrize("query", [*ONCE, *TWICE, *EITHER])
 def test_a_query_over_streams_gives_what_it_gives_over_tables(bench, query):
     assert bench.query(query, a=A, b=B) == expected(query)

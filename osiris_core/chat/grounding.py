@@ -42,10 +42,12 @@ def doubts(sql: str, wish: str, meant: Iterable[Link]) -> tuple[str, ...]:
     if tree is None:
         return ()
     used = {one.name.lower() for one in tree.find_all(exp.Identifier)}
+    # A word may be the name of what is computed, as in `minutes` of delay, and no column's.
+    made = {one.alias.lower() for one in tree.find_all(exp.Alias) if not isinstance(one.this, exp.Column)}
     texts = {one.name.casefold() for one in tree.find_all(exp.Literal) if one.is_string}
     found = []
     for one in meant:
-        if one.column.lower() not in used:
+        if one.column.lower() not in used and (one.said not in made or one.value is not None):
             found.append(f"it does not use the column {one.column} of {one.table}")
         elif one.value is not None and one.value.casefold() not in texts:
             found.append(f"it does not look for {one.said} in {one.column}")

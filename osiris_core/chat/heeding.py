@@ -1,5 +1,5 @@
 """What a wish says so plainly that a query which leaves it out can be mended without a model: how many decimals, the
-best of each group instead of the best of all, no other group than those that are named.
+best of each group instead of the best of all, no other group than those that are named, no row that lacks something.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 from sqlglot import exp
 
 from osiris_core.chat.grounding import DIALECT, is_named
+from osiris_core.chat.joining import has_column, own_tables
 from osiris_core.chat.linking import links
-from osiris_core.chat.wording import NUMBERS, OF_EACH
+from osiris_core.chat.wording import IGNORED, NUMBERS, OF_EACH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,13 +22,51 @@ if TYPE_CHECKING:
 _DECIMALS: Final = re.compile(rf"\b(?P<number>\d|{'|'.join(NUMBERS)})\s+decimals?\b", re.IGNORECASE)
 _GROUP: Final = re.compile(r"\b(?:each|every|per)\s+(?P<group>[^,.;:()]+)", re.IGNORECASE)
 _OF_EACH: Final = re.compile(OF_EACH, re.IGNORECASE)
+_LACKING: Final = re.compile(rf"{IGNORED}(?P<what>[^.,;]+)", re.IGNORECASE)
 
 
 def heed(tree: exp.Expr, wish: str, sources: Sources) -> list[str]:
     """Put into the query what ``wish`` says plainly; what was changed, in sentences."""
     if not isinstance(tree, exp.Select):
         return []
-    return [*_only_named(tree, wish), *_best_of_each(tree, wish, sources), *_rounded(tree, wish)]
+    return [
+        *_only_named(tree, wish),
+        *_best_of_each(tree, wish, sources),
+        *_rounded(tree, wish),
+        *_without_gaps(tree, wish, sources),
+        *_told_once(tree),
+    ]
+
+
+def _without_gaps(select: exp.Select, wish: str, sources: Sources) -> Iterator[str]:
+    """Rows without something are left out where the wish says to ignore them."""
+    match = _LACKING.search(wish)
+    if match is None or any(one.find(exp.Is) for one in select.find_all(exp.Not)):
+        return
+    meant = {link.column for link in links(match["what"], sources) if link.value is None}
+    # A table that is joined from one side lacks rows, which is another thing than a row that lacks a value.
+    joined = {join.this.alias_or_name.lower() for join in select.args.get("joins") or () if join.side}
+    tables = {alias: one for alias, one in own_tables(select, sources).items() if alias not in joined}
+    found = [(alias, column) for column in sorted(meant) for alias, one in tables.items() if has_column(one, column)]
+    if len({column for _, column in found}) != 1:
+        return
+    alias, name = found[0]
+    column = exp.column(name, table=alias if len(own_tables(select, sources)) > 1 else None)
+    select.where(exp.not_(exp.Is(this=column, expression=exp.Null())), copy=False)
+    yield f"Rows without {name} are left out."
+
+
+def _told_once(select: exp.Select) -> Iterator[str]:
+    """Of two columns that a join makes the same, the one of the table that is joined is left out of the result."""
+    for join in select.args.get("joins") or ():
+        condition = join.args.get("on")
+        for pair in () if condition is None else condition.find_all(exp.EQ):
+            both = {one.sql(dialect=DIALECT).lower() for one in (pair.this, pair.expression)}
+            told = [one for one in select.expressions if one.unalias().sql(dialect=DIALECT).lower() in both]
+            own = [one for one in told if one.unalias().table.lower() == join.this.alias_or_name.lower()]
+            if len(told) == 2 and len(own) == 1 and isinstance(condition, exp.EQ):
+                own[0].pop()
+                yield f"{own[0].sql(dialect=DIALECT)} is left out: it is {condition.sql(dialect=DIALECT)}."
 
 
 def _rounded(select: exp.Select, wish: str) -> Iterator[str]:

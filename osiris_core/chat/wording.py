@@ -31,6 +31,11 @@ HOLIDAYS: Final = {
 BEST: Final = r"(?:(?<!at )most|top|best|worst|highest|lowest|largest|longest|shortest|biggest|latest|newest|oldest)"
 """What is the best of all; `at most` is none."""
 
+IGNORED: Final = (
+    r"\b(?:ignor|disregard|skip|exclud|leave\s+out)\w*\b[^.;,]*?"
+    r"\b(?:no|without|unknown|missing|empty)\s+(?:an?\s+|any\s+)?"
+)
+"""Where a wish wants no rows that lack something, which is said next."""
 OF_EACH: Final = (
     rf"\b(?:for|of|in)\s+(?:each|every)\b[^.;]*\b{BEST}\b|\b{BEST}\b[^.;]*\b(?:of|for|in|per)\s+(?:each|every)\b"
 )

@@ -197,6 +197,12 @@ def test_what_little_speaks_against_wins_over_numbers():
     assert not settled([doubted, doubted])
 
 
+def test_a_word_may_be_the_name_of_what_is_computed():
+    meant = (Link(said="minutes", table="trips", column="minute"),)
+    assert doubts("SELECT sum(late) AS minutes FROM trips", "sum of late, minutes", meant) == ()
+    assert doubts("SELECT late AS minutes FROM trips", "late, minutes", meant) != ()
+
+
 def test_what_speaks_against_a_query():
     meant = (
         Link(said="arrival", table="trips", column="arr_delay"),

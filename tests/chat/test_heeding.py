@@ -60,6 +60,18 @@ FLEET = Sources(described=(source("trips", "ship", "port", "goal", "km", "late",
             "SELECT port, COUNT(*) AS n FROM trips GROUP BY ALL",
             "'trips' is the number of rows of trips.",
         ),
+        (
+            "trips by ship, ignore those without a port",
+            "SELECT ship, count(*) AS n FROM trips WHERE km > 1 GROUP BY ship",
+            "SELECT ship, COUNT(*) AS n FROM trips WHERE km > 1 AND NOT port IS NULL GROUP BY ship",
+            "Rows without port are left out.",
+        ),
+        (
+            "km by goal with the other port's",
+            "SELECT t.goal, u.port, sum(t.km) AS km FROM trips t LEFT JOIN trips u ON t.goal = u.port GROUP BY t.goal, u.port",
+            "SELECT t.goal, SUM(t.km) AS km FROM trips AS t LEFT JOIN trips AS u ON t.goal = u.port GROUP BY t.goal, u.port",
+            "u.port is left out: it is t.goal = u.port.",
+        ),
     ],
 )
 def test_what_the_wish_says_plainly(wish, sql, made, note):
@@ -78,6 +90,10 @@ def test_what_the_wish_says_plainly(wish, sql, made, note):
         ("trips from Bergen (BGO) by port", "SELECT port, count(*) AS n FROM trips WHERE port = 'BGO' GROUP BY port"),
         ("trips of XYZ1", "SELECT km FROM trips WHERE port = 'XYZ1'"),
         ("the trips", "SELECT trips FROM trips"),
+        ("km, skip those without a port", "SELECT km FROM trips WHERE port IS NOT NULL"),
+        ("km, skip those without a captain", "SELECT km FROM trips"),
+        ("km without a port", "SELECT km FROM trips"),
+        ("both", "SELECT t.km, u.km FROM trips AS t JOIN trips AS u ON t.goal = u.port"),
     ],
 )
 def test_what_is_right_or_in_doubt_is_left_as_it_is(wish, sql):

@@ -79,6 +79,33 @@ def joined_tables(select: exp.Select, sources: Sources, meant: Sequence[Link]) -
         yield f"The table {other} is joined where {on.sql(dialect=DIALECT)}."
 
 
+def needless_joins(select: exp.Select, sources: Sources, wish: str) -> Iterator[str]:
+    """A table that is joined, of which nothing is told and which the wish does not name, only loses rows or doubles
+    them.
+    """
+    tables, words = own_tables(select, sources), wish.lower()
+    if not wish or any(isinstance(one, exp.Star) or one.is_star for one in select.expressions):
+        return
+    for join in list(select.args.get("joins") or ()):
+        alias = join.this.alias_or_name.lower()
+        source = tables.get(alias)
+        if source is None or source.name.lower().removesuffix("s") in words or join.args.get("using"):
+            continue
+        own = set(map(id, join.find_all(exp.Column)))
+        others = [one for one in own_columns(select) if id(one) not in own]
+        if join.args.get("on") is None or any(_may_be_of(one, alias, tables) for one in others):
+            continue
+        join.pop()
+        yield f"The table {source.name}, of which nothing is told, is not joined."
+
+
+def _may_be_of(column: exp.Column, alias: str, tables: Mapping[str, Source]) -> bool:
+    """Whether a column is of the table with that alias, or could be of no other."""
+    if column.table:
+        return column.table.lower() == alias
+    return [other for other, source in tables.items() if has_column(source, column.name)] == [alias]
+
+
 def own_tables(select: exp.Select, sources: Sources) -> dict[str, Source]:
     """The tables that a SELECT reads itself, by the name that the query gives them."""
     found = {}

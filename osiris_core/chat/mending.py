@@ -16,9 +16,10 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from osiris_core.chat.catalog import Sources
+from osiris_core.chat.dating import dated
 from osiris_core.chat.grounding import DIALECT, is_beyond, is_said, parsed, strange_names
 from osiris_core.chat.heeding import heed
-from osiris_core.chat.joining import has_column, joined_tables, named_tables, own_columns, own_tables
+from osiris_core.chat.joining import has_column, joined_tables, named_tables, needless_joins, own_columns, own_tables
 from osiris_core.chat.linking import links
 from osiris_core.chat.sketching import DATE_PARTS, has_date_parts
 from osiris_core.chat.spelling import moved, spelled
@@ -58,6 +59,8 @@ def mend(sql: str, sources: Sources, meant: Sequence[Link] = (), wish: str = "")
         notes += named_tables(select, tree, sources)
         notes += joined_tables(select, sources, meant)
         notes += _owned(select, sources, meant)
+        notes += needless_joins(select, sources, wish)
+    notes += dated(tree, sources, wish)
     notes += _around(tree)
     notes += _invented(tree, sources, wish)
     notes += _percent(tree)

@@ -74,5 +74,25 @@ def test_what_is_right_or_in_doubt_is_left_as_it_is(sql):
     assert (mended.sql, mended.notes) == (sql, ())
 
 
+@pytest.mark.parametrize(
+    ("wish", "sql", "made"),
+    [
+        (
+            "km by port",
+            "SELECT port, sum(km) AS n FROM trips JOIN ships ON trips.ship = ships.ship GROUP BY port ORDER BY n",
+            "SELECT port, SUM(km) AS n FROM trips GROUP BY port ORDER BY n",
+        ),
+        ("km of the ships we know", "SELECT km FROM trips JOIN ships ON trips.ship = ships.ship", None),
+        ("km", "SELECT km, ships.name FROM trips JOIN ships ON trips.ship = ships.ship", None),
+        ("km", "SELECT km, name FROM trips JOIN ships ON trips.ship = ships.ship", None),
+        ("km", "SELECT * FROM trips JOIN ships ON trips.ship = ships.ship", None),
+        ("km", "SELECT km FROM trips JOIN ships USING (ship)", None),
+        ("km", "SELECT km FROM trips, ships WHERE trips.ship = ships.ship", None),
+    ],
+)
+def test_a_table_of_which_nothing_is_told_is_not_joined(wish, sql, made):
+    assert mend(sql, FLEET, (), wish).sql == (made or sql)
+
+
 def test_of_two_tables_that_have_the_column_none_is_guessed():
     assert mend("SELECT name FROM trips", FLEET).notes == ()

@@ -1,0 +1,50 @@
+"""Dates in three columns, as a small model takes them."""
+
+from __future__ import annotations
+
+import pytest
+
+from osiris_core.chat.catalog import Sources
+from osiris_core.chat.mending import mend
+from osiris_core.spec.catalog import ColumnProfile, TableProfile
+from tests.chat.shop import source
+
+PARTS = ("year", "month", "day")
+
+
+def trips(least="2019", greatest="2019", *, basis="full"):
+    year = ColumnProfile(name="year", nulls=0, distinct=1, minimum=least, maximum=greatest)
+    profile = TableProfile(basis=basis, examined=9, columns=(year,))
+    return Sources(described=(source("trips", *PARTS, "km", profile=profile, types=dict.fromkeys(PARTS, "BIGINT")),))
+
+
+@pytest.mark.parametrize(
+    ("sql", "made"),
+    [
+        ("SELECT date(t.day) AS d FROM trips AS t", "SELECT MAKE_DATE(t.year, t.month, t.day) AS d FROM trips AS t"),
+        ("SELECT CAST(day AS DATE) AS d FROM trips", "SELECT MAKE_DATE(year, month, day) AS d FROM trips"),
+        ("SELECT CAST(day AS TEXT) AS d FROM trips", "SELECT CAST(day AS TEXT) AS d FROM trips"),
+        ("SELECT CAST(km AS DATE) AS d FROM trips", "SELECT CAST(km AS DATE) AS d FROM trips"),
+        (
+            "SELECT km FROM trips WHERE make_date(year, month, day) BETWEEN '2021-05-01' AND '2021-05-31'",
+            "SELECT km FROM trips WHERE MAKE_DATE(year, month, day) BETWEEN '2019-05-01' AND '2019-05-31'",
+        ),
+    ],
+)
+def test_a_date_is_made_of_its_parts(sql, made):
+    assert mend(sql, trips(), (), "km in May").sql == made
+
+
+@pytest.mark.parametrize(
+    ("sources", "wish", "dates"),
+    [
+        (trips(), "km in May 2021", ("2021-05-01", "2021-05-31")),
+        (trips("2018"), "km in May", ("2021-05-01", "2021-05-31")),
+        (trips(basis="sample"), "km in May", ("2021-05-01", "2021-05-31")),
+        (trips(), "km in winter", ("2020-12-01", "2021-02-28")),
+        (trips(), "km in May", ("2019-05-01", "2019-05-31")),
+    ],
+)
+def test_a_year_that_may_be_meant_stays(sources, wish, dates):
+    sql = f"SELECT km FROM trips WHERE MAKE_DATE(year, month, day) BETWEEN '{dates[0]}' AND '{dates[1]}'"
+    assert mend(sql, sources, (), wish).sql == sql

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlglot import exp
 
+from osiris_core.chat.joining import has_column, own_columns, own_tables
 from osiris_core.chat.sketching import DATE_PARTS, has_date_parts
 
 if TYPE_CHECKING:
@@ -18,9 +19,11 @@ _DATE: Final = re.compile(r"(?P<year>\d{4})(?P<rest>-\d{2}-\d{2}.*)", re.DOTALL)
 
 
 def dated(tree: exp.Expr, sources: Sources, wish: str) -> Iterator[str]:
-    """``date(day)`` of a number is the date that the three columns make; a date of a year that the wish does not say
-    is of the year that all rows have. What was changed, in sentences.
+    """``date``, and ``date(day)`` of a number, is the date that the three columns make; a date of a year that the wish
+    does not say is of the year that all rows have. What was changed, in sentences.
     """
+    for select in tree.find_all(exp.Select):
+        yield from _named(select, sources)
     tables = {one.alias_or_name.lower(): sources.get(one.name) for one in tree.find_all(exp.Table)}
     parted = {alias: one for alias, one in tables.items() if one is not None and has_date_parts(one)}
     if len({one.name for one in parted.values()}) != 1:
@@ -28,6 +31,21 @@ def dated(tree: exp.Expr, sources: Sources, wish: str) -> Iterator[str]:
     (source, *_) = parted.values()
     yield from _made(tree, source, alone=len(tables) == 1)
     yield from _of_the_year(tree, source, wish)
+
+
+def _named(select: exp.Select, sources: Sources) -> Iterator[str]:
+    """A query that reads one table which has no ``date`` but its parts."""
+    tables = list(own_tables(select, sources).values())
+    if len(tables) != 1 or select.args.get("joins") or not has_date_parts(tables[0]) or has_column(tables[0], "date"):
+        return
+    for column in own_columns(select):
+        if column.name.lower() != "date" or isinstance(column.parent, exp.Order | exp.Ordered):
+            continue
+        made: exp.Expr = exp.func("make_date", *map(exp.column, DATE_PARTS), dialect="duckdb")
+        if isinstance(column.parent, exp.Select):
+            made = exp.alias_(made, column.name)
+        column.replace(made)
+        yield f"The date of a row of {tables[0].name} is made of its year, month and day."
 
 
 def _made(tree: exp.Expr, source: Source, *, alone: bool) -> Iterator[str]:

@@ -12,7 +12,7 @@ from sqlglot import exp
 from osiris_core.chat.grounding import DIALECT, is_named
 from osiris_core.chat.joining import has_column, own_tables
 from osiris_core.chat.linking import links
-from osiris_core.chat.wording import IGNORED, NUMBERS, OF_EACH
+from osiris_core.chat.wording import IGNORED, NUMBERS, OF_EACH, TIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _DECIMALS: Final = re.compile(rf"\b(?P<number>\d|{'|'.join(NUMBERS)})\s+decimals?\b", re.IGNORECASE)
 _GROUP: Final = re.compile(r"\b(?:each|every|per)\s+(?P<group>[^,.;:()]+)", re.IGNORECASE)
 _OF_EACH: Final = re.compile(OF_EACH, re.IGNORECASE)
+_TIES: Final = re.compile(TIES, re.IGNORECASE)
 _LACKING: Final = re.compile(rf"{IGNORED}(?P<what>[^.,;]+)", re.IGNORECASE)
 
 
@@ -32,6 +33,7 @@ def heed(tree: exp.Expr, wish: str, sources: Sources) -> list[str]:
     return [
         *_only_named(tree, wish),
         *_best_of_each(tree, wish, sources),
+        *_with_ties(tree, wish),
         *_rounded(tree, wish),
         *_without_gaps(tree, wish, sources),
         *_told_once(tree),
@@ -101,6 +103,22 @@ def _best_of_each(select: exp.Select, wish: str, sources: Sources) -> Iterator[s
     select.set("limit", None)
     select.set("order", None)
     yield f"The first {limit.expression.name} are those of each {group.sql(dialect=DIALECT)}."
+
+
+def _with_ties(select: exp.Select, wish: str) -> Iterator[str]:
+    """``LIMIT n`` cuts off what is as good as the last; where the wish keeps that, the rank is what counts."""
+    limit, order = select.args.get("limit"), select.args.get("order")
+    if not isinstance(limit, exp.Limit) or order is None or not _TIES.search(wish) or select.find(exp.Window):
+        return
+    aliases = {one.alias.lower(): one.this for one in select.expressions if isinstance(one, exp.Alias)}
+    ranking = order.copy()
+    for column in list(ranking.find_all(exp.Column)):
+        if not column.table and column.name.lower() in aliases:
+            column.replace(aliases[column.name.lower()].copy())
+    ranked = exp.Window(this=exp.Rank(), order=ranking)
+    select.set("qualify", exp.Qualify(this=exp.LTE(this=ranked, expression=limit.expression.copy())))
+    select.set("limit", None)
+    yield f"All that share place {limit.expression.name} are kept."
 
 
 def _group_of(select: exp.Select, wish: str, sources: Sources) -> exp.Expr | None:

@@ -31,6 +31,11 @@ HOLIDAYS: Final = {
 BEST: Final = r"(?:(?<!at )most|top|best|worst|highest|lowest|largest|longest|shortest|biggest|latest|newest|oldest)"
 """What is the best of all; `at most` is none."""
 
+TIES: Final = (
+    r"\b(?:shar(?:e|es|ed|ing)|tied?|ties)\b[^.;]*\b(?:place|rank|position|spot)\b|"
+    r"\b(?:with|keep|including|include)\s+(?:all\s+)?ties\b"
+)
+"""Where a wish keeps all that are as good as the last one."""
 IGNORED: Final = (
     r"\b(?:ignor|disregard|skip|exclud|leave\s+out)\w*\b[^.;,]*?"
     r"\b(?:no|without|unknown|missing|empty)\s+(?:an?\s+|any\s+)?"

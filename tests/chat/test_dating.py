@@ -23,6 +23,11 @@ def trips(least="2019", greatest="2019", *, basis="full"):
     [
         ("SELECT date(t.day) AS d FROM trips AS t", "SELECT MAKE_DATE(t.year, t.month, t.day) AS d FROM trips AS t"),
         ("SELECT CAST(day AS DATE) AS d FROM trips", "SELECT MAKE_DATE(year, month, day) AS d FROM trips"),
+        (
+            "SELECT u.date FROM (SELECT x::DATE AS date FROM v EXCEPT SELECT date FROM trips WHERE date > 'x') AS u",
+            "SELECT u.date FROM (SELECT CAST(x AS DATE) AS date FROM v EXCEPT SELECT MAKE_DATE(year, month, day) AS date "
+            "FROM trips WHERE MAKE_DATE(year, month, day) > 'x') AS u",
+        ),
         ("SELECT CAST(day AS TEXT) AS d FROM trips", "SELECT CAST(day AS TEXT) AS d FROM trips"),
         ("SELECT CAST(km AS DATE) AS d FROM trips", "SELECT CAST(km AS DATE) AS d FROM trips"),
         (

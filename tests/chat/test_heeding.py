@@ -61,6 +61,13 @@ FLEET = Sources(described=(source("trips", "ship", "port", "goal", "km", "late",
             "'trips' is the number of rows of trips.",
         ),
         (
+            "the five ships with most trips; ships that share the fifth place are kept",
+            "SELECT ship, count(*) AS n FROM trips GROUP BY ship ORDER BY n DESC LIMIT 5",
+            "SELECT ship, COUNT(*) AS n FROM trips GROUP BY ship QUALIFY RANK() OVER (ORDER BY COUNT(*) DESC) <= 5 "
+            "ORDER BY n DESC",
+            "All that share place 5 are kept.",
+        ),
+        (
             "trips by ship, ignore those without a port",
             "SELECT ship, count(*) AS n FROM trips WHERE km > 1 GROUP BY ship",
             "SELECT ship, COUNT(*) AS n FROM trips WHERE km > 1 AND NOT port IS NULL GROUP BY ship",

@@ -36,6 +36,7 @@ def heed(tree: exp.Expr, wish: str, sources: Sources) -> list[str]:
         *_with_ties(tree, wish),
         *_rounded(tree, wish),
         *_without_gaps(tree, wish, sources),
+        *_no_unknown_first(tree, sources),
         *_told_once(tree),
     ]
 
@@ -56,6 +57,22 @@ def _without_gaps(select: exp.Select, wish: str, sources: Sources) -> Iterator[s
     column = exp.column(name, table=alias if len(own_tables(select, sources)) > 1 else None)
     select.where(exp.not_(exp.Is(this=column, expression=exp.Null())), copy=False)
     yield f"Rows without {name} are left out."
+
+
+def _no_unknown_first(select: exp.Select, sources: Sources) -> Iterator[str]:
+    """In a ranking of groups, the rows of no group are none."""
+    group, tables = select.args.get("group"), own_tables(select, sources)
+    if group is None or len(tables) != 1 or not (select.args.get("limit") and select.args.get("order")):
+        return
+    columns = [one for one in select.expressions if isinstance(one.unalias(), exp.Column)]
+    if len(columns) != 1 or any(select.find_all(exp.Is)):
+        return
+    column = columns[0].unalias()
+    (source,) = tables.values()
+    profile = source.found.profile
+    if any(one.name.lower() == column.name.lower() and one.nulls for one in (profile.columns if profile else ())):
+        select.where(exp.not_(exp.Is(this=column.copy(), expression=exp.Null())), copy=False)
+        yield f"Rows without {column.name} are left out of the ranking."
 
 
 def _told_once(select: exp.Select) -> Iterator[str]:

@@ -15,9 +15,15 @@ def texts(name, *values, distinct=None):
     return ColumnProfile(name=name, nulls=0, distinct=distinct or len(values), top=top)
 
 
-COLUMNS = (texts("port", "OSL", "BGO"), texts("goal", "RTM", "HAM", distinct=90), texts("ship", "Aurora", distinct=12))
+MASTER = ColumnProfile(name="master", nulls=7, distinct=90)
+COLUMNS = (
+    MASTER,
+    texts("port", "OSL", "BGO"),
+    texts("goal", "RTM", "HAM", distinct=90),
+    texts("ship", "Aurora", distinct=12),
+)
 PROFILE = TableProfile(basis="full", examined=200, columns=COLUMNS)
-FLEET = Sources(described=(source("trips", "ship", "port", "goal", "km", "late", profile=PROFILE),))
+FLEET = Sources(described=(source("trips", "ship", "port", "goal", "km", "late", "master", profile=PROFILE),))
 
 
 @pytest.mark.parametrize(
@@ -68,6 +74,12 @@ FLEET = Sources(described=(source("trips", "ship", "port", "goal", "km", "late",
             "All that share place 5 are kept.",
         ),
         (
+            "top 3 masters by trips",
+            "SELECT master, count(*) AS n FROM trips GROUP BY master ORDER BY n DESC LIMIT 3",
+            "SELECT master, COUNT(*) AS n FROM trips WHERE NOT master IS NULL GROUP BY master ORDER BY n DESC LIMIT 3",
+            "Rows without master are left out of the ranking.",
+        ),
+        (
             "trips by ship, ignore those without a port",
             "SELECT ship, count(*) AS n FROM trips WHERE km > 1 GROUP BY ship",
             "SELECT ship, COUNT(*) AS n FROM trips WHERE km > 1 AND NOT port IS NULL GROUP BY ship",
@@ -97,6 +109,8 @@ def test_what_the_wish_says_plainly(wish, sql, made, note):
         ("trips from Bergen (BGO) by port", "SELECT port, count(*) AS n FROM trips WHERE port = 'BGO' GROUP BY port"),
         ("trips of XYZ1", "SELECT km FROM trips WHERE port = 'XYZ1'"),
         ("the trips", "SELECT trips FROM trips"),
+        ("masters by trips", "SELECT master, COUNT(*) AS n FROM trips GROUP BY master ORDER BY n DESC"),
+        ("top 3 ships", "SELECT ship, COUNT(*) AS n FROM trips GROUP BY ship ORDER BY n DESC LIMIT 3"),
         ("km, skip those without a port", "SELECT km FROM trips WHERE port IS NOT NULL"),
         ("km, skip those without a captain", "SELECT km FROM trips"),
         ("km without a port", "SELECT km FROM trips"),

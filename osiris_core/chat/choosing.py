@@ -38,8 +38,6 @@ class Attempt:
     strange: frozenset[str] = frozenset()
     doubts: tuple[str, ...] = ()
     """What speaks against it, a sentence each: what the wish says and the query has not, or the other way round."""
-    tables: int = 0
-    """How many it reads."""
 
     @property
     def vote(self) -> Any:
@@ -55,9 +53,8 @@ def settled(attempts: Sequence[Attempt]) -> bool:
 
 
 def best(attempts: Sequence[Attempt]) -> Attempt:
-    """The first of those that read the fewest tables, of those that most agree with, among those that least speaks
-    against; one with rows before one without; one that holds before one that does not, and one that can be read before
-    one that cannot.
+    """The first of those that most agree with, among those that least speaks against; one with rows before one without;
+    one that holds before one that does not, and one that can be read before one that cannot.
     """
     return max(
         enumerate(attempts),
@@ -67,7 +64,6 @@ def best(attempts: Sequence[Attempt]) -> Attempt:
             -len(one[1].doubts),
             _voters(one[1], attempts),
             one[1].plan is not None,
-            -one[1].tables,
             -one[0],
         ),
     )[1]

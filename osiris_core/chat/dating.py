@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from calendar import isleap
 from typing import TYPE_CHECKING, Final
 
 from sqlglot import exp
 
+from osiris_core.chat.grounding import DIALECT
 from osiris_core.chat.joining import has_column, own_columns, own_tables
 from osiris_core.chat.sketching import DATE_PARTS, has_date_parts
 
@@ -22,54 +24,73 @@ def dated(tree: exp.Expr, sources: Sources, wish: str) -> Iterator[str]:
     """``date``, and ``date(day)`` of a number, is the date that the three columns make; a date of a year that the wish
     does not say is of the year that all rows have. What was changed, in sentences.
     """
-    for select in tree.find_all(exp.Select):
-        yield from _named(select, sources)
-    tables = {one.alias_or_name.lower(): sources.get(one.name) for one in tree.find_all(exp.Table)}
-    parted = {alias: one for alias, one in tables.items() if one is not None and has_date_parts(one)}
-    if len({one.name for one in parted.values()}) != 1:
-        return
-    (source, *_) = parted.values()
-    yield from _made(tree, source, alone=len(tables) == 1)
-    yield from _of_the_year(tree, source, wish)
+    for select in list(tree.find_all(exp.Select)):
+        yield from _made(select, sources)
+    read = [sources.get(one.name) for one in tree.find_all(exp.Table)]
+    parted = {one.name: one for one in read if one is not None and has_date_parts(one)}
+    if len(parted) == 1:
+        yield from _of_the_year(tree, next(iter(parted.values())), wish)
 
 
-def _named(select: exp.Select, sources: Sources) -> Iterator[str]:
-    """A query that reads one table which has no ``date`` but its parts."""
-    tables = list(own_tables(select, sources).values())
-    if len(tables) != 1 or select.args.get("joins") or not has_date_parts(tables[0]) or has_column(tables[0], "date"):
-        return
+def _made(select: exp.Select, sources: Sources) -> Iterator[str]:
+    tables = {alias: one for alias, one in own_tables(select, sources).items() if has_date_parts(one)}
+    alone = isinstance(_from(select), exp.Table) and not select.args.get("joins")
+    outputs = {one.alias.lower() for one in select.expressions if isinstance(one, exp.Alias)}
     for column in own_columns(select):
-        if column.name.lower() != "date" or isinstance(column.parent, exp.Order | exp.Ordered):
+        alias = column.table.lower() or (next(iter(tables), "") if alone else "")
+        if alias not in tables:
             continue
-        made: exp.Expr = exp.func("make_date", *map(exp.column, DATE_PARTS), dialect="duckdb")
-        if isinstance(column.parent, exp.Select):
+        is_cast = isinstance(column.parent, exp.Cast) and column.parent.to.this is exp.DataType.Type.DATE
+        is_day = column.name.lower() == DATE_PARTS[-1] and (is_cast or isinstance(column.parent, exp.Date))
+        is_date = column.name.lower() == "date" and "date" not in outputs and not _has_date(select, sources)
+        if not is_day and not is_date:
+            continue
+        parts = (exp.column(part, table=column.table or None) for part in DATE_PARTS)
+        made: exp.Expr = exp.func("make_date", *parts, dialect=DIALECT)
+        if is_date and isinstance(column.parent, exp.Select):
             made = exp.alias_(made, column.name)
-        column.replace(made)
-        yield f"The date of a row of {tables[0].name} is made of its year, month and day."
+        (column.parent if is_day and column.parent is not None else column).replace(made)
+        yield f"The date of a row of {tables[alias].name} is made of its year, month and day."
 
 
-def _made(tree: exp.Expr, source: Source, *, alone: bool) -> Iterator[str]:
-    for one in list(tree.find_all(exp.Date, exp.Cast)):
-        day = one.this
-        if not isinstance(day, exp.Column) or day.name.lower() != DATE_PARTS[-1] or not (day.table or alone):
-            continue
-        if not isinstance(one, exp.Cast) or one.to.this is exp.DataType.Type.DATE:
-            parts = (exp.column(part, table=day.table or None) for part in DATE_PARTS)
-            one.replace(exp.func("make_date", *parts, dialect="duckdb"))
-            yield f"The date of a row of {source.name} is made of its year, month and day."
+def _from(select: exp.Select) -> exp.Expr | None:
+    clause = select.args.get("from_") or select.args.get("from")
+    return None if clause is None else clause.this
+
+
+def _has_date(select: exp.Select, sources: Sources) -> bool:
+    """Whether a table of the whole query has a column ``date``, which one within it may mean."""
+    read = (sources.get(one.name) for one in select.root().find_all(exp.Table))
+    return any(has_column(one, "date") for one in read if one is not None)
 
 
 def _of_the_year(tree: exp.Expr, source: Source, wish: str) -> Iterator[str]:
     """Dates of one year that is not said, where the data is of one other."""
     profile = source.found.profile
-    years = () if profile is None or profile.basis != "full" or profile.columns is None else profile.columns
-    known = next((one for one in years if one.name.lower() == DATE_PARTS[0] and not one.withheld), None)
-    if known is None or known.minimum is None or known.minimum != known.maximum:
+    columns = profile.columns if profile is not None and profile.basis == "full" else ()
+    known = next((one for one in columns if one.name.lower() == DATE_PARTS[0] and not one.withheld), None)
+    year = None if known is None or known.minimum != known.maximum else known.minimum
+    if year is None or not re.fullmatch(r"\d{4}", year):
         return
     dates = [one for one in tree.find_all(exp.Literal) if one.is_string and _DATE.fullmatch(one.name)]
     written = {one.name[:4] for one in dates}
-    if len(written) != 1 or written == {known.minimum} or written.pop() in wish:
+    if len(written) != 1 or written == {year} or written.pop() in wish or not all(map(_is_of_parts, dates)):
         return
     for one in dates:
-        one.replace(exp.Literal.string(known.minimum + one.name[4:]))
-    yield f"Dates are of {known.minimum}, as all rows of {source.name} are."
+        day = "-02-28" if one.name[4:10] == "-02-29" and not isleap(int(year)) else one.name[4:10]
+        one.replace(exp.Literal.string(f"{year}{day}{one.name[10:]}"))
+    yield f"Dates are of {year}, as all rows of {source.name} are."
+
+
+def _is_of_parts(literal: exp.Expr) -> bool:
+    """Whether it is compared with a date that is made of its parts, or with what the query calls such a date."""
+    compared = literal.find_ancestor(exp.Between, exp.In, exp.Binary)
+    select = literal.find_ancestor(exp.Select)
+    if compared is None or select is None or isinstance(compared, exp.Connector):
+        return False
+    made = {one.alias.lower() for one in select.expressions if isinstance(one, exp.Alias) and _makes_date(one)}
+    return _makes_date(compared) or any(one.name.lower() in made for one in compared.find_all(exp.Column))
+
+
+def _makes_date(one: exp.Expr) -> bool:
+    return one.find(exp.DateFromParts) is not None

@@ -34,12 +34,6 @@ def parsed(sql: str, dialect: str = DIALECT) -> exp.Expr | None:
     return tree if isinstance(tree, exp.Query) else None
 
 
-def read_tables(sql: str) -> int:
-    """How many tables a query reads; 0 for what is none."""
-    tree = parsed(sql)
-    return 0 if tree is None else len(list(tree.find_all(exp.Table)))
-
-
 def doubts(sql: str, wish: str, meant: Iterable[Link]) -> tuple[str, ...]:
     """What speaks against a query, a sentence each: columns and values that words of the wish mean and it does not use,
     and texts that it compares with although the wish does not say them.

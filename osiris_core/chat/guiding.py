@@ -16,7 +16,7 @@ import attrs
 from osiris_core.chat.choosing import Attempt, best, settled
 from osiris_core.chat.deriving import plan_of
 from osiris_core.chat.forms import Query, read_form
-from osiris_core.chat.grounding import beyond, doubts, read_tables, strangers
+from osiris_core.chat.grounding import beyond, doubts, strangers
 from osiris_core.chat.linking import links, means
 from osiris_core.chat.lowering import lower
 from osiris_core.chat.mending import mend
@@ -113,8 +113,7 @@ class Guide:
         plan = plan_of(mended.sql, self.wish, self.destinations, mended.notes)
         lowered = lower(plan, self.sources, self.destinations, wish=self.wish)
         strange = self._said(strangers(mended.sql, self.sources))
-        read = read_tables(mended.sql)
-        made = Attempt(reply=reply, plan=plan, findings=lowered.findings, strange=strange, tables=read)
+        made = Attempt(reply=reply, plan=plan, findings=lowered.findings, strange=strange)
         against = (*omissions(mended.sql, self.wish), *doubts(mended.sql, self.wish, meant))
         made = attrs.evolve(made, doubts=against)
         if lowered.oml is None:

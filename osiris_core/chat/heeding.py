@@ -24,6 +24,9 @@ _GROUP: Final = re.compile(r"\b(?:each|every|per)\s+(?P<group>[^,.;:()]+)", re.I
 _OF_EACH: Final = re.compile(OF_EACH, re.IGNORECASE)
 _TIES: Final = re.compile(TIES, re.IGNORECASE)
 _LACKING: Final = re.compile(rf"{IGNORED}(?P<what>[^.,;]+)", re.IGNORECASE)
+_EXCEPT: Final = re.compile(r"\b(?:not|never|keep|kept|includ\w*|but|except)\b|n['’]t\b", re.IGNORECASE)
+"""What makes of a sentence about what is to be ignored one that this does not understand."""
+_OF_NONE: Final = re.compile(r"\b(?:no|none|unknown|missing|without|empty|null)\b", re.IGNORECASE)
 
 
 def heed(tree: exp.Expr, wish: str, sources: Sources) -> list[str]:
@@ -36,17 +39,19 @@ def heed(tree: exp.Expr, wish: str, sources: Sources) -> list[str]:
         *_with_ties(tree, wish),
         *_rounded(tree, wish),
         *_without_gaps(tree, wish, sources),
-        *_no_unknown_first(tree, sources),
-        *_told_once(tree),
+        *_no_unknown_first(tree, wish, sources),
+        *_told_once(tree, wish),
     ]
 
 
 def _without_gaps(select: exp.Select, wish: str, sources: Sources) -> Iterator[str]:
     """Rows without something are left out where the wish says to ignore them."""
-    match = _LACKING.search(wish)
+    sentences = [one for one in re.split(r"[.;]", wish) if not _EXCEPT.search(one)]
+    match = next(filter(None, map(_LACKING.search, sentences)), None)
     if match is None or any(one.find(exp.Is) for one in select.find_all(exp.Not)):
         return
-    meant = {link.column for link in links(match["what"], sources) if link.value is None}
+    what = match["what"].lower()
+    meant = {one.column for one in links(what, sources) if one.value is None and what.startswith(one.said)}
     # A table that is joined from one side lacks rows, which is another thing than a row that lacks a value.
     joined = {join.this.alias_or_name.lower() for join in select.args.get("joins") or () if join.side}
     tables = {alias: one for alias, one in own_tables(select, sources).items() if alias not in joined}
@@ -59,33 +64,76 @@ def _without_gaps(select: exp.Select, wish: str, sources: Sources) -> Iterator[s
     yield f"Rows without {name} are left out."
 
 
-def _no_unknown_first(select: exp.Select, sources: Sources) -> Iterator[str]:
-    """In a ranking of groups, the rows of no group are none."""
-    group, tables = select.args.get("group"), own_tables(select, sources)
-    if group is None or len(tables) != 1 or not (select.args.get("limit") and select.args.get("order")):
+def _no_unknown_first(select: exp.Select, wish: str, sources: Sources) -> Iterator[str]:
+    """In a ranking of groups, of which the wish wants so many, the rows of no group are none."""
+    tables, limit, key = own_tables(select, sources), _whole_limit(select), _first_key(select)
+    if limit is None or key is None or key.find(exp.AggFunc) is None or select.args.get("group") is None:
         return
-    columns = [one for one in select.expressions if isinstance(one.unalias(), exp.Column)]
-    if len(columns) != 1 or any(select.find_all(exp.Is)):
+    said = {str(NUMBERS.get(word, word)) for word in re.findall(r"\w+", wish.lower())}
+    columns = [one.unalias() for one in select.expressions if isinstance(one.unalias(), exp.Column)]
+    if len(tables) != 1 or len(columns) != 1 or str(limit) not in said or _OF_NONE.search(wish) or select.find(exp.Is):
         return
-    column = columns[0].unalias()
     (source,) = tables.values()
-    profile = source.found.profile
-    if any(one.name.lower() == column.name.lower() and one.nulls for one in (profile.columns if profile else ())):
-        select.where(exp.not_(exp.Is(this=column.copy(), expression=exp.Null())), copy=False)
-        yield f"Rows without {column.name} are left out of the ranking."
+    profile, name = source.found.profile, columns[0].name
+    if any(one.name.lower() == name.lower() and one.nulls for one in (profile.columns if profile else ())):
+        select.where(exp.not_(exp.Is(this=columns[0].copy(), expression=exp.Null())), copy=False)
+        yield f"Rows without {name} are left out of the ranking."
 
 
-def _told_once(select: exp.Select) -> Iterator[str]:
-    """Of two columns that a join makes the same, the one of the table that is joined is left out of the result."""
+def _told_once(select: exp.Select, wish: str) -> Iterator[str]:
+    """Of two columns that a join makes the same, the one of the table that is joined is left out of the result, unless
+    the wish names both, or something else in the query needs it there.
+    """
+    words = set(re.findall(r"\w+", wish.lower()))
     for join in select.args.get("joins") or ():
-        condition = join.args.get("on")
-        for pair in () if condition is None else condition.find_all(exp.EQ):
-            both = {one.sql(dialect=DIALECT).lower() for one in (pair.this, pair.expression)}
-            told = [one for one in select.expressions if one.unalias().sql(dialect=DIALECT).lower() in both]
-            own = [one for one in told if one.unalias().table.lower() == join.this.alias_or_name.lower()]
-            if len(told) == 2 and len(own) == 1 and isinstance(condition, exp.EQ):
-                own[0].pop()
-                yield f"{own[0].sql(dialect=DIALECT)} is left out: it is {condition.sql(dialect=DIALECT)}."
+        pair = join.args.get("on")
+        sides = (pair.this, pair.expression) if isinstance(pair, exp.EQ) else ()
+        if (
+            not sides
+            or not all(isinstance(one, exp.Column) and one.table for one in sides)
+            or join.side not in ("", "LEFT")
+        ):
+            continue
+        told = [one for one in select.expressions if isinstance(one, exp.Column) and one in sides]
+        own = [one for one in told if one.table.lower() == join.this.alias_or_name.lower()]
+        if len(told) != 2 or len(own) != 1 or {one.name.lower() for one in told} <= words or _by_place(select):
+            continue
+        own[0].pop()
+        yield f"{own[0].sql(dialect=DIALECT)} is left out: it is {pair.sql(dialect=DIALECT)}."
+
+
+def _by_place(select: exp.Select) -> bool:
+    """Whether columns of the result are called by their number."""
+    clauses = [select.args[name] for name in ("group", "order") if select.args.get(name) is not None]
+    keys = [one for clause in clauses for one in clause.expressions]
+    return any(isinstance(one.this if isinstance(one, exp.Ordered) else one, exp.Literal) for one in keys)
+
+
+def _whole_limit(select: exp.Select) -> int | None:
+    """The number of rows that a query is cut off at, where that is all that is said."""
+    limit = select.args.get("limit")
+    if not isinstance(limit, exp.Limit) or limit.args.get("limit_options"):
+        return None
+    number = limit.expression
+    if not isinstance(number, exp.Literal) or not number.name.isdigit():
+        return None
+    return None if select.args.get("offset") or select.args.get("distinct") else int(number.name)
+
+
+def _first_key(select: exp.Select) -> exp.Expr | None:
+    """What rows are ordered by first, an output's name or number put as what it is; None where that is no one value."""
+    order = select.args.get("order")
+    first: exp.Expr | None = order.expressions[0].this if order is not None and order.expressions else None
+    if isinstance(first, exp.Literal):
+        place = int(first.name) - 1 if first.name.isdigit() else -1
+        placed: list[exp.Expr] = select.expressions[place : place + 1] if place >= 0 else []
+        return placed[0].unalias() if placed else None
+    if isinstance(first, exp.Column) and not first.table:
+        outputs: dict[str, exp.Expr] = {
+            one.alias.lower(): one.this for one in select.expressions if isinstance(one, exp.Alias)
+        }
+        return outputs.get(first.name.lower(), first)
+    return None if isinstance(first, exp.Var) else first
 
 
 def _rounded(select: exp.Select, wish: str) -> Iterator[str]:
@@ -124,18 +172,15 @@ def _best_of_each(select: exp.Select, wish: str, sources: Sources) -> Iterator[s
 
 def _with_ties(select: exp.Select, wish: str) -> Iterator[str]:
     """``LIMIT n`` cuts off what is as good as the last; where the wish keeps that, the rank is what counts."""
-    limit, order = select.args.get("limit"), select.args.get("order")
-    if not isinstance(limit, exp.Limit) or order is None or not _TIES.search(wish) or select.find(exp.Window):
+    limit, key = _whole_limit(select), _first_key(select)
+    if limit is None or key is None or not _TIES.search(wish) or select.find(exp.Window):
         return
-    aliases = {one.alias.lower(): one.this for one in select.expressions if isinstance(one, exp.Alias)}
-    ranking = order.copy()
-    for column in list(ranking.find_all(exp.Column)):
-        if not column.table and column.name.lower() in aliases:
-            column.replace(aliases[column.name.lower()].copy())
-    ranked = exp.Window(this=exp.Rank(), order=ranking)
-    select.set("qualify", exp.Qualify(this=exp.LTE(this=ranked, expression=limit.expression.copy())))
+    first = select.args["order"].expressions[0].copy()
+    first.set("this", key.copy())
+    ranked = exp.Window(this=exp.Rank(), order=exp.Order(expressions=[first]))
+    select.set("qualify", exp.Qualify(this=exp.LTE(this=ranked, expression=exp.Literal.number(limit))))
     select.set("limit", None)
-    yield f"All that share place {limit.expression.name} are kept."
+    yield f"All that share place {limit} are kept."
 
 
 def _group_of(select: exp.Select, wish: str, sources: Sources) -> exp.Expr | None:

@@ -5,11 +5,13 @@ A table that is needed is joined where discovery found how, and only there.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
 from osiris_core.chat.grounding import DIALECT
+from osiris_core.chat.linking import means
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -80,23 +82,25 @@ def joined_tables(select: exp.Select, sources: Sources, meant: Sequence[Link]) -
 
 
 def needless_joins(select: exp.Select, sources: Sources, wish: str) -> Iterator[str]:
-    """A table that is joined, of which nothing is told and which the wish does not name, only loses rows or doubles
-    them.
+    """A table that is joined by one column, of which nothing else is told and of whose name the wish has no word, only
+    loses rows or doubles them.
     """
-    tables, words = own_tables(select, sources), wish.lower()
-    if not wish or any(isinstance(one, exp.Star) or one.is_star for one in select.expressions):
+    tables, words = own_tables(select, sources), re.findall(r"\w+", wish.lower())
+    if not words or any(one.is_star for one in select.expressions):
         return
     for join in list(select.args.get("joins") or ()):
-        alias = join.this.alias_or_name.lower()
-        source = tables.get(alias)
-        if source is None or source.name.lower().removesuffix("s") in words or join.args.get("using"):
+        alias, pair = join.this.alias_or_name.lower(), join.args.get("on")
+        plain = not (join.side or join.args.get("method") or join.args.get("using")) and join.kind in ("", "INNER")
+        sides = (pair.this, pair.expression) if isinstance(pair, exp.EQ) else ()
+        if alias not in tables or not plain or not sides or not all(isinstance(one, exp.Column) for one in sides):
             continue
-        own = set(map(id, join.find_all(exp.Column)))
-        others = [one for one in own_columns(select) if id(one) not in own]
-        if join.args.get("on") is None or any(_may_be_of(one, alias, tables) for one in others):
+        if any(means(word, part) for word in words for part in tables[alias].name.lower().split("_")):
+            continue
+        own = set(map(id, sides))
+        if any(id(one) not in own and _may_be_of(one, alias, tables) for one in select.find_all(exp.Column)):
             continue
         join.pop()
-        yield f"The table {source.name}, of which nothing is told, is not joined."
+        yield f"The table {tables[alias].name}, of which nothing is told, is not joined."
 
 
 def _may_be_of(column: exp.Column, alias: str, tables: Mapping[str, Source]) -> bool:

@@ -120,6 +120,8 @@ def _named(tree: exp.Expr, sources: Sources, meant: Sequence[Link]) -> Iterator[
         if len({one.column for one in found}) == 1:
             made: exp.Expr = exp.column(found[0].column, table=column.table or None)
             said.add(f"'{column.name}' is the column {found[0].column} of {found[0].table}.")
+        elif select is not None and column.table and column.table.lower() not in own_tables(select, sources):
+            continue  # of a query around it, or of nothing
         elif name == "date" and len(dated := [one for one, source in tables.items() if has_date_parts(source)]) == 1:
             table = column.table or (tables[dated[0]].name if len(tables) > 1 else None)
             made = exp.func("make_date", *(exp.column(part, table=table) for part in DATE_PARTS), dialect=DIALECT)

@@ -32,7 +32,7 @@ BEST: Final = r"(?:(?<!at )most|top|best|worst|highest|lowest|largest|longest|sh
 """What is the best of all; `at most` is none."""
 
 TIES: Final = (
-    r"\b(?:shar(?:e|es|ed|ing)|tied?|ties)\b[^.;]*\b(?:place|rank|position|spot)\b|"
+    r"(?<!most )\b(?:shar(?:e|es|ed|ing)|tied?|ties)\s+(?:\w+\s+){0,2}(?:place|rank|position|spot)\b|"
     r"\b(?:with|keep|including|include)\s+(?:all\s+)?ties\b"
 )
 """Where a wish keeps all that are as good as the last one."""

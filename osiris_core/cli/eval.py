@@ -131,7 +131,8 @@ def report(suite: str, model: str, verdicts: Sequence[Verdict], times: int, want
     import attrs
 
     wishes: dict[str, list[Verdict]] = {}
-    answered = [one for one in verdicts if one.answered]
+    unanswered = {one.id for one in verdicts if not one.answered}
+    answered = [one for one in verdicts if one.id not in unanswered]
     for one in answered:
         wishes.setdefault(one.id, []).append(one)
     right = [key for key, ones in wishes.items() if all(one.right for one in ones)]
@@ -148,7 +149,7 @@ def report(suite: str, model: str, verdicts: Sequence[Verdict], times: int, want
             "right": len(right),
             "right_percent": round(100 * len(right) / len(wishes), 1) if wishes else None,
             "proposed": len(proposed),
-            "unanswered": len(verdicts) - len(answered),
+            "unanswered": len(unanswered),
             "bound": sum(one.bound for one in answered),
             "bound_percent": round(100 * sum(one.bound for one in proposed) / len(proposed), 1) if proposed else None,
             "repairs": sum(one.repairs for one in verdicts),
@@ -178,10 +179,11 @@ def changes(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
     """Which wishes are right now that were not, and the other way round."""
 
     def right(document: dict[str, Any]) -> set[str]:
-        return judged(document) - {one["id"] for one in document["wishes"] if not one["right"] and one["answered"]}
+        return judged(document) - {one["id"] for one in document["wishes"] if not one["right"]}
 
     def judged(document: dict[str, Any]) -> set[str]:
-        return {one["id"] for one in document["wishes"] if one["answered"]}
+        wishes = document["wishes"]
+        return {one["id"] for one in wishes} - {one["id"] for one in wishes if not one["answered"]}
 
     both = judged(before) & judged(now)
     return {

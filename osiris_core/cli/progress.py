@@ -98,14 +98,14 @@ def record_line(line: Mapping[str, Any]) -> str:
 def _plain(value: Any) -> str:
     """A value as a person writes it: ``z added VARCHAR; id Int64 nullable; day nulls=3``."""
     if isinstance(value, dict):
-        return " ".join(_named(key, item) for key, item in value.items() if item is not None and item is not False)
+        return " ".join(_named(key, item) for key, item in value.items() if item is not None)
     return "; ".join(map(_plain, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _named(key: str, item: Any) -> str:
-    """What is a number or true is told with its name: nobody would know of what."""
-    if item is True:
-        return key
+    """What is a number or true or not is told with its name: nobody would know of what."""
+    if isinstance(item, bool):
+        return key if item else f"not {key}"
     return f"{key}={item}" if isinstance(item, int | float) else _plain(item)
 
 

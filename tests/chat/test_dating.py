@@ -28,6 +28,30 @@ def trips(least="2019", greatest="2019", *, basis="full"):
             "SELECT u.date FROM (SELECT CAST(x AS DATE) AS date FROM v EXCEPT SELECT MAKE_DATE(year, month, day) AS date "
             "FROM trips WHERE MAKE_DATE(year, month, day) > 'x') AS u",
         ),
+        (
+            "SELECT DATE_TRUNC('MONTH', MAKE_DATE(year, month, day)) AS date, SUM(km) AS n FROM trips GROUP BY date",
+            "SELECT DATE_TRUNC('MONTH', MAKE_DATE(year, month, day)) AS date, SUM(km) AS n FROM trips GROUP BY date",
+        ),
+        (
+            "SELECT CAST(s.day AS DATE) AS d FROM (SELECT MAKE_DATE(year, month, day) AS day FROM trips) AS s",
+            "SELECT CAST(s.day AS DATE) AS d FROM (SELECT MAKE_DATE(year, month, day) AS day FROM trips) AS s",
+        ),
+        (
+            "SELECT CAST(day AS DATE) AS d FROM (SELECT MAKE_DATE(year, month, day) AS day FROM trips) AS s",
+            "SELECT CAST(day AS DATE) AS d FROM (SELECT MAKE_DATE(year, month, day) AS day FROM trips) AS s",
+        ),
+        (
+            "SELECT u.x FROM u WHERE EXISTS(SELECT 1 FROM trips AS t WHERE MAKE_DATE(t.year, t.month, t.day) = u.date)",
+            "SELECT u.x FROM u WHERE EXISTS(SELECT 1 FROM trips AS t WHERE MAKE_DATE(t.year, t.month, t.day) = u.date)",
+        ),
+        (
+            "SELECT make_date(year, month, day) AS d FROM trips WHERE d <= '2024-02-29'",
+            "SELECT MAKE_DATE(year, month, day) AS d FROM trips WHERE d <= '2019-02-28'",
+        ),
+        (
+            "SELECT t.km FROM trips AS t JOIN o ON t.km = o.km WHERE o.placed >= '2025-01-01'",
+            "SELECT t.km FROM trips AS t JOIN o ON t.km = o.km WHERE o.placed >= '2025-01-01'",
+        ),
         ("SELECT CAST(day AS TEXT) AS d FROM trips", "SELECT CAST(day AS TEXT) AS d FROM trips"),
         ("SELECT CAST(km AS DATE) AS d FROM trips", "SELECT CAST(km AS DATE) AS d FROM trips"),
         (

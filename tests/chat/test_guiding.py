@@ -197,12 +197,6 @@ def test_what_little_speaks_against_wins_over_numbers():
     assert not settled([doubted, doubted])
 
 
-def test_of_two_that_nothing_speaks_against_the_one_that_reads_fewer_tables_is_proposed():
-    joined, plain = attempt("a", ((1,),), tables=2), attempt("b", ((2,),), tables=1)
-    assert best([joined, plain]) is plain
-    assert best([joined, plain, joined]) is joined
-
-
 def test_a_word_may_be_the_name_of_what_is_computed():
     meant = (Link(said="minutes", table="trips", column="minute"),)
     assert doubts("SELECT sum(late) AS minutes FROM trips", "sum of late, minutes", meant) == ()

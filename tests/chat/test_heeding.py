@@ -26,6 +26,10 @@ PROFILE = TableProfile(basis="full", examined=200, columns=COLUMNS)
 FLEET = Sources(described=(source("trips", "ship", "port", "goal", "km", "late", "master", profile=PROFILE),))
 
 
+MASTERS = "SELECT master, COUNT(*) AS n FROM trips GROUP BY master ORDER BY n DESC LIMIT 3"
+TWINS = "SELECT t.goal, u.port, SUM(t.km) AS km FROM trips AS t LEFT JOIN trips AS u ON t.goal = u.port GROUP BY t.goal, u.port"
+
+
 @pytest.mark.parametrize(
     ("wish", "sql", "made", "note"),
     [
@@ -74,6 +78,13 @@ FLEET = Sources(described=(source("trips", "ship", "port", "goal", "km", "late",
             "All that share place 5 are kept.",
         ),
         (
+            "the five ships with most trips; ships that share the fifth place are kept",
+            "SELECT ship, count(*) FROM trips GROUP BY ship ORDER BY 2 DESC, ship LIMIT 5",
+            "SELECT ship, COUNT(*) FROM trips GROUP BY ship QUALIFY RANK() OVER (ORDER BY COUNT(*) DESC) <= 5 "
+            "ORDER BY 2 DESC, ship",
+            "All that share place 5 are kept.",
+        ),
+        (
             "top 3 masters by trips",
             "SELECT master, count(*) AS n FROM trips GROUP BY master ORDER BY n DESC LIMIT 3",
             "SELECT master, COUNT(*) AS n FROM trips WHERE NOT master IS NULL GROUP BY master ORDER BY n DESC LIMIT 3",
@@ -86,7 +97,7 @@ FLEET = Sources(described=(source("trips", "ship", "port", "goal", "km", "late",
             "Rows without port are left out.",
         ),
         (
-            "km by goal with the other port's",
+            "km by goal",
             "SELECT t.goal, u.port, sum(t.km) AS km FROM trips t LEFT JOIN trips u ON t.goal = u.port GROUP BY t.goal, u.port",
             "SELECT t.goal, SUM(t.km) AS km FROM trips AS t LEFT JOIN trips AS u ON t.goal = u.port GROUP BY t.goal, u.port",
             "u.port is left out: it is t.goal = u.port.",
@@ -114,6 +125,22 @@ def test_what_the_wish_says_plainly(wish, sql, made, note):
         ("km, skip those without a port", "SELECT km FROM trips WHERE port IS NOT NULL"),
         ("km, skip those without a captain", "SELECT km FROM trips"),
         ("km without a port", "SELECT km FROM trips"),
+        ("km, do not skip trips without a port", "SELECT km FROM trips"),
+        ("km, exclude late trips but keep those without a port", "SELECT km FROM trips"),
+        ("km, exclude rows with no captain and sort by port", "SELECT km FROM trips ORDER BY port"),
+        ("top 3 masters, those without one too", MASTERS),
+        ("3 masters, by name", "SELECT master, COUNT(*) AS n FROM trips GROUP BY master ORDER BY master LIMIT 3"),
+        ("the 5 most shared trips, each with its place", "SELECT km FROM trips ORDER BY km DESC LIMIT 5"),
+        ("trips that share the fifth place", "SELECT DISTINCT km FROM trips ORDER BY km DESC LIMIT 5"),
+        ("trips that share the fifth place", "SELECT km FROM trips ORDER BY km DESC LIMIT 5 OFFSET 5"),
+        ("trips that share the fifth place", "SELECT km FROM trips ORDER BY ALL DESC LIMIT 5"),
+        ("trips that share the fifth place", "SELECT km FROM trips ORDER BY km DESC LIMIT 5%"),
+        ("goal and port", TWINS),
+        ("goal", TWINS.replace("LEFT", "RIGHT")),
+        ("goal", TWINS.replace("GROUP BY t.goal, u.port", "GROUP BY 1, 2")),
+        ("goal", "SELECT 1 AS x FROM trips AS t JOIN trips AS u ON 1 = 1"),
+        ("goal", "SELECT t.goal AS a, u.port AS b FROM trips AS t JOIN trips AS u ON t.goal = u.port ORDER BY b"),
+        ("goal", "SELECT SUBSTRING(t.goal, 1) AS a FROM trips AS t JOIN trips AS u ON SUBSTRING(t.goal, 1) = u.port"),
         ("both", "SELECT t.km, u.km FROM trips AS t JOIN trips AS u ON t.goal = u.port"),
     ],
 )

@@ -87,6 +87,13 @@ def test_what_is_right_or_in_doubt_is_left_as_it_is(sql):
         ("km", "SELECT km, name FROM trips JOIN ships ON trips.ship = ships.ship", None),
         ("km", "SELECT * FROM trips JOIN ships ON trips.ship = ships.ship", None),
         ("km", "SELECT km FROM trips JOIN ships USING (ship)", None),
+        ("km to Oslo", "SELECT km FROM trips JOIN ports ON trips.port = ports.code AND ports.name = 'Oslo'", None),
+        ("those that never sailed", "SELECT km FROM trips ANTI JOIN ships ON trips.ship = ships.ship", None),
+        (
+            "km",
+            "SELECT km FROM trips JOIN ships ON trips.ship = ships.ship WHERE EXISTS(SELECT 1 FROM ports WHERE code = ships.name)",
+            None,
+        ),
         ("km", "SELECT km FROM trips, ships WHERE trips.ship = ships.ship", None),
     ],
 )

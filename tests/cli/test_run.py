@@ -287,4 +287,4 @@ def test_an_event_is_shown_in_a_persons_words():
     assert line_of(event) == "schema_changed step=up changes=z added VARCHAR; y left out"
     columns = [{"name": "z", "type": "DATE", "nullable": True, "nulls": 0}, {"name": "y", "nullable": False}]
     event = {"ts": "t", "session": "s", "seq": 1, "event": "columns", "columns": columns, "already": False}
-    assert line_of(event) == "columns columns=z DATE nullable nulls=0; y already=False"
+    assert line_of(event) == "columns columns=z DATE nullable nulls=0; y not nullable already=False"

@@ -187,7 +187,7 @@ class Bench:
 @pytest.fixture(scope="module")
 def scanner():
     assets = tuple(path.read_bytes().strip() for path in sorted(ASSETS.iterdir()))
-    assert not any(secret.encode() in text for secret in (*CANARIES.values(), *PARTS.values()) for text in assets)
+    assert [hit for text in assets for hit in Scanner(CANARIES | PARTS).scan(text)] == []
     return Scanner(CANARIES | PARTS, published=assets)
 
 

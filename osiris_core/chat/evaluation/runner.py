@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from osiris_core.chat.calling import REFUSED, SHORT
+from osiris_core.chat.calling import LATE, REFUSED, SHORT
 from osiris_core.chat.evaluation.compare import Table, difference
 from osiris_core.chat.evaluation.suite import table_files
 from osiris_core.chat.session import ChatSession, World
@@ -49,8 +49,15 @@ _MOST_ROWS: Final = 1_000_000
 _SECONDS: Final = 120.0
 _ANSWERS: Final = 2
 _ANSWER: Final = "Decide yourself."
-_OF_THE_MODEL: Final = frozenset({REFUSED, SHORT, LLMCode.TOOL_CALL, LLMCode.UNUSABLE, LLMCode.TOO_LONG})
+_OF_THE_MODEL: Final = frozenset({REFUSED, SHORT, LATE, LLMCode.TOOL_CALL, LLMCode.UNUSABLE, LLMCode.TOO_LONG})
 """How a call fails that says something about the model; what else does says it of the service."""
+_FOR_GOOD: Final = frozenset(
+    {
+        LLMCode.NOT_INSTALLED, LLMCode.NO_KEY, LLMCode.KEY_REFUSED, LLMCode.NOT_ALLOWED, LLMCode.NO_MODEL,
+        LLMCode.EXHAUSTED, LLMCode.IN_THE_CLEAR, LLMCode.LOCAL_MODEL,
+    }
+)  # fmt: skip
+"""How one call fails that every other one would fail by, too."""
 
 _CONNECTIONS: Final = {
     "connections": {
@@ -117,7 +124,7 @@ class Evaluator:
             seconds = round(time.monotonic() - began, 2)
             bound = session.state is State.APPROVAL
             answered = not _of_the_service(error)
-            if error is not None and not answered and not error.retriable:
+            if error is not None and error.code in _FOR_GOOD:
                 raise error
             problem = None if error is None else error.message
             why = self._judged(intent, answers, session, world, problem, front.said)

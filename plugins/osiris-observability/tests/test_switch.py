@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from osiris_observability.switch import receivers, signals
+from osiris_observability.switch import OPENLINEAGE, receivers, signals
 
 SDKS = ("google.protobuf", "openlineage", "opentelemetry", "requests", "urllib3")
 
@@ -166,3 +166,21 @@ def test_when_openlineage_is_on(tmp_path, monkeypatch, environ, file, on):
         (tmp_path / file).write_text("transport: {type: console}\n")
     found = [receiver.name for receiver in receivers({"HOME": str(tmp_path / "home"), **environ})]
     assert found == (["OpenLineage"] if on else [])
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("http://127.0.0.1:4318/v1/traces", "http://127.0.0.1:4318"),
+        ("https://ann:not-a-secret@collector", "https://collector"),  # pragma: allowlist secret
+        ("http://[::1]:4318", "http://[::1]:4318"),
+        ("https://ann:p@ss/word@collector:4318", None),  # pragma: allowlist secret
+        ("https://ann:12345#x@collector", None),  # pragma: allowlist secret
+        ("https://ann:1/2?@collector", None),  # pragma: allowlist secret
+        ("http://host:port", None),
+        ("//host:1", None),
+        ("", None),
+    ],
+)
+def test_of_an_address_nothing_but_the_place_is_told(value, told):
+    assert OPENLINEAGE.address({"OPENLINEAGE_URL": value}) == told

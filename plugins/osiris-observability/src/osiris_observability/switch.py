@@ -40,9 +40,15 @@ class Receiver:
         for name in self.addresses:
             with suppress(ValueError):
                 parts = urlsplit(environ.get(name, ""))
-                if parts.hostname:
+                # An `@` further on: what was taken for the host may be a piece of a password.
+                if (
+                    parts.hostname
+                    and parts.scheme in ("http", "https")
+                    and "@" not in f"{parts.path}{parts.query}{parts.fragment}"
+                ):
+                    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
                     port = f":{parts.port}" if parts.port else ""
-                    return f"{parts.scheme}://{parts.hostname}{port}"
+                    return f"{parts.scheme}://{host}{port}"
         return None
 
 

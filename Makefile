@@ -82,13 +82,14 @@ demo: $(VENV)/.runtime ## A replayed conversation and a pipeline over real data 
 servers: ## Install the database servers and the browser that the tests start, where they are missing (Debian, as root).
 	@tests/servers/install
 
-test: servers test-313 $(VENV)/.test ## Run every test of every package, on Python 3.13 too where there is one.
-	@$(BIN)/python $(PYTEST)
+test: servers test-313 $(VENV)/.test ## Run the tests of every package, on Python 3.13 too where there is one.
+	@$(BIN)/python $(PYTEST) -m "not house"
 
 test-all: servers $(VENV)/.test ## Run every test on the default Python, all cases of the large matrices among them.
 	@$(BIN)/python $(PYTEST) --extras all
 
-# The default interpreter runs everything but seven eighths of the cases marked 'extra'. The other leg shows that the
+# The default interpreter runs everything but seven eighths of the cases marked 'extra', and the house, which is a part of
+# `make check`. The other leg shows that the
 # code works on another Python, by every sixth test: it leaves out what is slow, the matrices of types, queries, bytes
 # and pages, the house, and what needs a database server, but for the golden path through all of them.
 test-313: ; @$(if $(PYTHON313),$(MAKE) $(VENV313)/.test && $(VENV313)/bin/python $(PYTEST) --part 1/6 -m "not slow and not matrix and not house and not server",\

@@ -39,11 +39,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--part", default="all", metavar="all|K/N", help="which of all tests to run")
 
 
-def pytest_configure() -> None:
-    """No test by examples has a time limit, which a busy machine would break. And let Ctrl-C reach what the tests
-    start: a shell lets its background jobs, and all below them, ignore it.
+def pytest_configure(config: pytest.Config) -> None:
+    """No test by examples has a time limit, which a busy machine would break, and those that say no number take a
+    quarter of the usual one, but with ``--extras all``. And let Ctrl-C reach what the tests start: a shell lets its
+    background jobs, and all below them, ignore it.
     """
-    settings.register_profile("osiris", settings(), deadline=None)
+    examples = 100 if config.getoption("--extras") == "all" else 25
+    settings.register_profile("osiris", settings(), deadline=None, max_examples=examples)
     settings.load_profile("osiris")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

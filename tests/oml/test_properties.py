@@ -14,7 +14,7 @@ from osiris_core.project.connections import Connections
 
 names = st.from_regex(r"[a-z][a-z0-9]{0,5}(?:[-_][a-z0-9]{1,4})?", fullmatch=True)
 texts = st.text(
-    st.characters(codec="utf-8", exclude_characters="$", exclude_categories=("Cs", "Cc", "Cn", "Co")), max_size=12
+    st.characters(codec="utf-8", exclude_characters="$\ufeff", exclude_categories=("Cs", "Cc", "Cn", "Co")), max_size=12
 )
 scalars = st.one_of(
     texts, st.integers(-(10**20), 10**20), st.booleans(), st.floats(allow_nan=False, allow_infinity=False), st.none()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlglot import exp
 
-from osiris_core.chat.grounding import DIALECT
+from osiris_core.chat.grounding import DIALECT, strange_names
 from osiris_core.chat.joining import has_column, own_columns, own_tables
 from osiris_core.chat.sketching import DATE_PARTS, has_date_parts
 
@@ -17,45 +17,45 @@ if TYPE_CHECKING:
 
     from osiris_core.chat.catalog import Source, Sources
 
-_DATE: Final = re.compile(r"(?P<year>\d{4})(?P<rest>-\d{2}-\d{2}.*)", re.DOTALL)
+_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}.*", re.DOTALL)
 
 
 def dated(tree: exp.Expr, sources: Sources, wish: str) -> Iterator[str]:
     """``date``, and ``date(day)`` of a number, is the date that the three columns make; a date of a year that the wish
     does not say is of the year that all rows have. What was changed, in sentences.
     """
+    strange = strange_names(tree, sources)
     for select in list(tree.find_all(exp.Select)):
-        yield from _made(select, sources)
+        yield from _made(select, sources, strange)
     read = [sources.get(one.name) for one in tree.find_all(exp.Table)]
     parted = {one.name: one for one in read if one is not None and has_date_parts(one)}
     if len(parted) == 1:
         yield from _of_the_year(tree, next(iter(parted.values())), wish)
 
 
-def _made(select: exp.Select, sources: Sources) -> Iterator[str]:
+def _made(select: exp.Select, sources: Sources, strange: frozenset[str]) -> Iterator[str]:
+    """Where it is certain whose ``day`` or ``date`` is meant: its table is said, or no other can be."""
     tables = {alias: one for alias, one in own_tables(select, sources).items() if has_date_parts(one)}
-    alone = isinstance(_from(select), exp.Table) and not select.args.get("joins")
+    read, joins = select.args.get("from_"), select.args.get("joins")
+    alone = bool(tables) and read is not None and isinstance(read.this, exp.Table) and not joins
     outputs = {one.alias.lower() for one in select.expressions if isinstance(one, exp.Alias)}
     for column in own_columns(select):
-        alias = column.table.lower() or (next(iter(tables), "") if alone else "")
+        name = column.name.lower()
+        only = next(iter(tables)) if alone or (name in strange and len(tables) == 1) else ""
+        alias = column.table.lower() or only
         if alias not in tables:
             continue
         is_cast = isinstance(column.parent, exp.Cast) and column.parent.to.this is exp.DataType.Type.DATE
-        is_day = column.name.lower() == DATE_PARTS[-1] and (is_cast or isinstance(column.parent, exp.Date))
-        is_date = column.name.lower() == "date" and "date" not in outputs and not _has_date(select, sources)
+        is_day = name == DATE_PARTS[-1] and (is_cast or isinstance(column.parent, exp.Date))
+        is_date = name == "date" and name not in outputs and not _has_date(select, sources)
         if not is_day and not is_date:
             continue
-        parts = (exp.column(part, table=column.table or None) for part in DATE_PARTS)
-        made: exp.Expr = exp.func("make_date", *parts, dialect=DIALECT)
+        table = column.table or (alias if joins else None)
+        made: exp.Expr = exp.func("make_date", *(exp.column(part, table=table) for part in DATE_PARTS), dialect=DIALECT)
         if is_date and isinstance(column.parent, exp.Select):
             made = exp.alias_(made, column.name)
         (column.parent if is_day and column.parent is not None else column).replace(made)
         yield f"The date of a row of {tables[alias].name} is made of its year, month and day."
-
-
-def _from(select: exp.Select) -> exp.Expr | None:
-    clause = select.args.get("from_") or select.args.get("from")
-    return None if clause is None else clause.this
 
 
 def _has_date(select: exp.Select, sources: Sources) -> bool:

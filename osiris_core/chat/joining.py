@@ -110,6 +110,42 @@ def _may_be_of(column: exp.Column, alias: str, tables: Mapping[str, Source]) -> 
     return [other for other, source in tables.items() if has_column(source, column.name)] == [alias]
 
 
+def told_once(tree: exp.Expr, wish: str) -> Iterator[str]:
+    """Of two columns that a join makes the same, the one of the table that is joined is left out of the result, unless
+    the wish names both, or something else in the query needs it there.
+    """
+    if not isinstance(tree, exp.Select):
+        return
+    words = set(re.findall(r"\w+", wish.lower()))
+    for join in tree.args.get("joins") or ():
+        pair = join.args.get("on")
+        sides = (pair.this, pair.expression) if isinstance(pair, exp.EQ) else ()
+        if (
+            not sides
+            or not all(isinstance(one, exp.Column) and one.table for one in sides)
+            or join.side not in ("", "LEFT")
+        ):
+            continue
+        told = [one for one in tree.expressions if isinstance(one, exp.Column) and one in sides]
+        own = [one for one in told if one.table.lower() == join.this.alias_or_name.lower()]
+        if len(told) != 2 or len(own) != 1 or {one.name.lower() for one in told} <= words or _by_place(tree):
+            continue
+        own[0].pop()
+        yield f"{own[0].sql(dialect=DIALECT)} is left out: it is {pair.sql(dialect=DIALECT)}."
+
+
+def _by_place(select: exp.Select) -> bool:
+    """Whether columns of the result are called by their number."""
+    clauses = [select.args[name] for name in ("group", "order") if select.args.get(name) is not None]
+    keys = [one for clause in clauses for one in clause.expressions]
+    return any(isinstance(one.this if isinstance(one, exp.Ordered) else one, exp.Literal) for one in keys)
+
+
+def without_null(select: exp.Select, column: exp.Expr) -> None:
+    """Leave out the rows in which ``column`` is NULL."""
+    select.where(exp.not_(exp.Is(this=column, expression=exp.Null())), copy=False)
+
+
 def own_tables(select: exp.Select, sources: Sources) -> dict[str, Source]:
     """The tables that a SELECT reads itself, by the name that the query gives them."""
     found = {}

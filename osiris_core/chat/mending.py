@@ -19,9 +19,16 @@ from osiris_core.chat.catalog import Sources
 from osiris_core.chat.dating import dated
 from osiris_core.chat.grounding import DIALECT, is_beyond, is_said, parsed, strange_names
 from osiris_core.chat.heeding import heed
-from osiris_core.chat.joining import has_column, joined_tables, named_tables, needless_joins, own_columns, own_tables
+from osiris_core.chat.joining import (
+    has_column,
+    joined_tables,
+    named_tables,
+    needless_joins,
+    own_columns,
+    own_tables,
+    told_once,
+)
 from osiris_core.chat.linking import links
-from osiris_core.chat.sketching import DATE_PARTS, has_date_parts
 from osiris_core.chat.spelling import moved, spelled
 
 if TYPE_CHECKING:
@@ -69,6 +76,7 @@ def mend(sql: str, sources: Sources, meant: Sequence[Link] = (), wish: str = "")
     notes += spelled(tree, sources)
     notes += moved(tree, sources)
     notes += heed(tree, wish, sources)
+    notes += told_once(tree, wish)
     return Mended(sql=tree.sql(dialect=DIALECT), notes=tuple(dict.fromkeys(notes))) if notes else Mended(sql=sql)
 
 
@@ -106,9 +114,7 @@ def _read(sql: str) -> tuple[exp.Expr | None, list[str]]:
 
 
 def _named(tree: exp.Expr, sources: Sources, meant: Sequence[Link]) -> Iterator[str]:
-    """A name that nothing has is the column which that word of the wish means; ``date``, of a table that has year,
-    month and day, is made of them.
-    """
+    """A name that nothing has is the column which that word of the wish means."""
     strange = strange_names(tree, sources)
     said: set[str] = set()
     for column in [one for one in tree.find_all(exp.Column) if one.name.lower() in strange]:
@@ -117,17 +123,10 @@ def _named(tree: exp.Expr, sources: Sources, meant: Sequence[Link]) -> Iterator[
         name = column.name.lower()
         own = links(name.replace("_", " "), Sources(described=tuple(tables.values())))
         found = [one for one in (*meant, *own) if one.table in tables and not one.value and _is_said(name, one.said)]
-        if len({one.column for one in found}) == 1:
-            made: exp.Expr = exp.column(found[0].column, table=column.table or None)
-            said.add(f"'{column.name}' is the column {found[0].column} of {found[0].table}.")
-        elif select is not None and column.table and column.table.lower() not in own_tables(select, sources):
-            continue  # of a query around it, or of nothing
-        elif name == "date" and len(dated := [one for one, source in tables.items() if has_date_parts(source)]) == 1:
-            table = column.table or (tables[dated[0]].name if len(tables) > 1 else None)
-            made = exp.func("make_date", *(exp.column(part, table=table) for part in DATE_PARTS), dialect=DIALECT)
-            said.add(f"The date of a row of {dated[0]} is made of its year, month and day.")
-        else:
+        if len({one.column for one in found}) != 1:
             continue
+        made: exp.Expr = exp.column(found[0].column, table=column.table or None)
+        said.add(f"'{column.name}' is the column {found[0].column} of {found[0].table}.")
         if isinstance(column.parent, exp.Select):
             made = exp.alias_(made, column.name)
         column.replace(made)

@@ -36,11 +36,13 @@ TIES: Final = (
     r"\b(?:with|keep|including|include)\s+(?:all\s+)?ties\b"
 )
 """Where a wish keeps all that are as good as the last one."""
+
 IGNORED: Final = (
     r"\b(?:ignor|disregard|skip|exclud|leave\s+out)\w*\b[^.;,]*?"
     r"\b(?:no|without|unknown|missing|empty)\s+(?:an?\s+|any\s+)?"
 )
 """Where a wish wants no rows that lack something, which is said next."""
+
 OF_EACH: Final = (
     rf"\b(?:for|of|in)\s+(?:each|every)\b[^.;]*\b{BEST}\b|\b{BEST}\b[^.;]*\b(?:of|for|in|per)\s+(?:each|every)\b"
 )

@@ -53,6 +53,12 @@ def trips(least="2019", greatest="2019", *, basis="full"):
             "SELECT t.km FROM trips AS t JOIN o ON t.km = o.km WHERE o.placed >= '2025-01-01'",
         ),
         ("SELECT CAST(day AS TEXT) AS d FROM trips", "SELECT CAST(day AS TEXT) AS d FROM trips"),
+        (
+            "SELECT quarter(date) AS q FROM trips JOIN ships ON trips.km = ships.km GROUP BY quarter(date)",
+            "SELECT QUARTER(MAKE_DATE(trips.year, trips.month, trips.day)) AS q FROM trips JOIN ships ON trips.km = ships.km "
+            "GROUP BY QUARTER(MAKE_DATE(trips.year, trips.month, trips.day))",
+        ),
+        ("SELECT 1 AS x INTO trips", "SELECT 1 AS x INTO trips"),
         ("SELECT CAST(km AS DATE) AS d FROM trips", "SELECT CAST(km AS DATE) AS d FROM trips"),
         (
             "SELECT km FROM trips WHERE make_date(year, month, day) BETWEEN '2021-05-01' AND '2021-05-31'",

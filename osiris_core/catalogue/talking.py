@@ -57,11 +57,7 @@ CONVERSATION = (
     ErrorEntry("OSR-CHAT-017", "a limit of cost cannot be kept", "leave it out, or use a model whose price is known"),
     ErrorEntry("OSR-CHAT-020", "what is to run is not what was approved", "look at it, then approve it"),
     ErrorEntry("OSR-CHAT-030", "no table is known that fits", "add a connection, or name the tables"),
-    ErrorEntry(
-        "OSR-CHAT-031",
-        "the pipeline cannot be used",
-        "say it in other words; in a conversation, /edit it",
-    ),
+    ErrorEntry("OSR-CHAT-031", "the pipeline cannot be used", "say it in other words; in a conversation, /edit it"),
     ErrorEntry("OSR-CHAT-032", "there is no draft for that", "say what you want first"),
     ErrorEntry("OSR-CHAT-033", "stopped at the keyboard", "say it again; nothing was lost"),
     ErrorEntry("OSR-CHAT-034", "the pipeline held a secret, which was not kept", "/edit it and write the value again"),

@@ -72,10 +72,8 @@ class Desk:
     def proved(self) -> Draft:
         """The pipeline, of which is known what it would do."""
         draft = self.draft()
-        if draft.proof is None:
-            raise CannotDo("the pipeline has not been proved since the conversation was resumed: /validate proves it")
-        if draft.proof.manifest is None:
-            raise CannotDo("the pipeline is not proved: /validate says what is wrong")
+        if draft.proof is None or draft.proof.manifest is None:
+            raise CannotDo(not_proved(draft))
         return draft
 
     def ask(self, question: str, answers: tuple[str, ...]) -> str:
@@ -126,3 +124,10 @@ def print_highlighted(text: str, language: str) -> None:
     highlighted = syntax.highlight(visible(redactor().text(text)))
     highlighted.rstrip()
     Console(file=standard_output(), markup=False, emoji=False, highlight=False).print(highlighted, soft_wrap=True)
+
+
+def not_proved(draft: Draft) -> str:
+    """What to say of a pipeline that no proof holds for."""
+    if draft.proof is None:
+        return "the pipeline has not been proved since the conversation was resumed: /validate proves it"
+    return "the pipeline is not proved: /validate says what is wrong"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from osiris_core.cli.output import print_text, standard_output
-from osiris_core.cli.terminal_desk import CannotDo, print_highlighted
+from osiris_core.cli.terminal_desk import CannotDo, not_proved, print_highlighted
 from osiris_core.diagnostics import did_you_mean
 from osiris_core.display import visible_line
 
@@ -155,7 +155,7 @@ def save(desk: Desk, argument: str) -> None:
     shown = visible_line(project.shown(path))
     print_text(f"saved: {shown}")
     if draft.proof is None or not draft.proof.holds:
-        desk.note("it is not proved: /validate says what is wrong")
+        desk.note(not_proved(draft))
 
 
 def _read(path: Path) -> bytes | None:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from osiris_observability.switch import OPENLINEAGE, receivers, signals
+from osiris_observability.switch import OPENLINEAGE, OTEL, receivers, signals
 
 SDKS = ("google.protobuf", "openlineage", "opentelemetry", "requests", "urllib3")
 
@@ -168,6 +168,9 @@ def test_when_openlineage_is_on(tmp_path, monkeypatch, environ, file, on):
     assert found == (["OpenLineage"] if on else [])
 
 
+PLACES = (("TRACES_", "one"), ("METRICS_", "two"), ("", "one"))
+
+
 @pytest.mark.parametrize(
     ("value", "told"),
     [
@@ -183,4 +186,9 @@ def test_when_openlineage_is_on(tmp_path, monkeypatch, environ, file, on):
     ],
 )
 def test_of_an_address_nothing_but_the_place_is_told(value, told):
-    assert OPENLINEAGE.address({"OPENLINEAGE_URL": value}) == told
+    assert OPENLINEAGE.places({"OPENLINEAGE_URL": value}) == (() if told is None else (told,))
+
+
+def test_every_place_that_signals_go_to_is_told_once():
+    environ = {f"OTEL_EXPORTER_OTLP_{kind}ENDPOINT": f"http://{host}" for kind, host in PLACES}
+    assert OTEL.places(environ) == ("http://one", "http://two")

@@ -79,8 +79,8 @@ class Relay:
         return f"{self._receiver.name}: {said}" if said else None
 
     def _late(self) -> str:
-        address = self._receiver.address(os.environ)
-        return f"not everything could be sent in time{f' to {address}' if address else ''}"
+        places = " or ".join(self._receiver.places(os.environ))
+        return f"not everything could be sent in time{f' to {places}' if places else ''}"
 
     def _work(self) -> None:
         try:

@@ -5,7 +5,6 @@ The variables are those of OpenTelemetry and OpenLineage themselves, so that wha
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -33,23 +32,29 @@ class Receiver:
     ref: str
     """``module:function``; the function returns a :class:`~osiris_observability.relay.Sink`."""
     addresses: tuple[str, ...]
-    """The variables that hold its address, any of them may be missing."""
+    """The variables that hold its addresses; any of them may be missing."""
 
-    def address(self, environ: Mapping[str, str]) -> str | None:
-        """Scheme, host and port of where it is, and nothing else of an address, which may hold a password."""
-        for name in self.addresses:
-            with suppress(ValueError):
-                parts = urlsplit(environ.get(name, ""))
-                # An `@` further on: what was taken for the host may be a piece of a password.
-                if (
-                    parts.hostname
-                    and parts.scheme in ("http", "https")
-                    and "@" not in f"{parts.path}{parts.query}{parts.fragment}"
-                ):
-                    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-                    port = f":{parts.port}" if parts.port else ""
-                    return f"{parts.scheme}://{host}{port}"
+    def places(self, environ: Mapping[str, str]) -> tuple[str, ...]:
+        """Where it is: scheme, host and port, and nothing else of an address, which may hold a password."""
+        found = (_place(environ.get(name, "")) for name in self.addresses)
+        return tuple(dict.fromkeys(place for place in found if place))
+
+
+def _place(address: str) -> str | None:
+    try:
+        parts = urlsplit(address)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
         return None
+    # An `@` further on: what was taken for the host may be a piece of a password.
+    if (
+        not parts.hostname
+        or parts.scheme not in ("http", "https")
+        or "@" in f"{parts.path}{parts.query}{parts.fragment}"
+    ):
+        return None
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{host}{port}"
 
 
 OTEL: Final = Receiver(

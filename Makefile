@@ -89,9 +89,9 @@ test-all: servers $(VENV)/.test ## Run every test on the default Python, all cas
 	@$(BIN)/python $(PYTEST) --extras all
 
 # The default interpreter runs everything but seven eighths of the cases marked 'extra', and the house, which is a part of
-# `make check`. The other leg shows that the
-# code works on another Python, by every sixth test: it leaves out what is slow, the matrices of types, queries, bytes
-# and pages, the house, and what needs a database server, but for the golden path through all of them.
+# `make check`. The other leg shows that the code works on another Python, by every sixth test: it leaves out what is
+# slow, the matrices of types, queries, bytes and pages, the house, and what needs a database server, but for the golden
+# path through all of them.
 test-313: ; @$(if $(PYTHON313),$(MAKE) $(VENV313)/.test && $(VENV313)/bin/python $(PYTEST) --part 1/6 -m "not slow and not matrix and not house and not server",\
 	echo "Python 3.13 was not found: its leg of the tests is skipped (make PYTHON313=/path/to/python3.13)")
 

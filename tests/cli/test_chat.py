@@ -344,6 +344,10 @@ def test_what_the_service_does_not_answer_says_nothing_of_the_model(osiris):
     assert [(one["answered"], one["right"]) for one in report["wishes"]] == [(False, False), (True, True)]
     totals = report["totals"]
     assert (totals["unanswered"], totals["right"], totals["right_percent"], totals["bound"]) == (1, 1, 100.0, 1)
+    osiris.shop.server.say(intent(), plan("SELECT name FROM customers"), *[Status(503, "busy")] * 3)
+    done = osiris("eval", "suite.yaml", "--only", "names", "--n", "2", "--json")
+    totals = json.loads(done.stdout)["totals"]
+    assert (totals["unanswered"], totals["wishes"], totals["right_percent"]) == (1, 0, None)  # not right each time
     osiris.shop.server.say(Status(401, "no"))
     done = osiris("eval", "suite.yaml", "--out", "r.json")
     assert done.returncode == 5
